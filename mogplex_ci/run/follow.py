@@ -250,7 +250,8 @@ class Follower:
         if self._feed.is_gap_before(page):
             self._fill_gap_before(page)
         if self._feed.is_gap_before(page):
-            self._note_gap()
+            self._miss_message()
+            self._note_missing(_UNLISTED)
         if not page.run.is_terminal and not page.run.is_paused:
             self._on_run(page.run)
         self._on_events(page.events)
@@ -297,11 +298,6 @@ class Follower:
         self._feed.lists_newest = not one or one[0].id != page.events[0].id
         if not self._feed.lists_newest:
             self._note_missing(_FIRST_ONLY, FEED_LIMIT)
-
-    def _note_gap(self) -> None:
-        """Report that events before the next ones are missing."""
-        self._miss_message()
-        self._note_missing(_UNLISTED)
 
     def _miss_message(self) -> None:
         """Show no message of which the beginning or a part was not seen."""
