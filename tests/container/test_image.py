@@ -85,22 +85,6 @@ def test_it_builds_without_buildkit(image: str) -> None:
     docker("image", "rm", classic)
 
 
-def test_byte_code_is_compiled(image: str) -> None:
-    """Of ours and of the standard library, which the base leaves uncompiled: a start writes
-    none.
-    """
-    imports = docker(
-        "run",
-        "--rm",
-        image,
-        "sh",
-        "-c",
-        "python -v -c 'import json, requests, mogplex_ci.cli' 2>&1",
-    )
-    assert "/mogplex_ci/__pycache__/cli.cpython-313.pyc matches" in imports
-    assert "# created" not in imports
-
-
 def test_nothing_but_the_program_and_its_tools_is_installed(image: str, base_image: str) -> None:
     listing = shell(
         image,

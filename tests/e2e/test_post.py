@@ -217,19 +217,6 @@ def test_a_start_that_was_never_answered_is_asked_for_again(
     assert not answer or f"Its key: {run.key}. Check in Mogplex whether it exists" in ended.out
 
 
-def test_a_run_that_the_clean_up_has_found_is_named_if_its_cancel_is_refused(
-    tmp_path: Path, emulator: Emulator
-) -> None:
-    job = Job("gitlab", tmp_path, emulator)
-    emulator.inject("start", delay="1h", when="after", times=1)
-    job.stopped_when(lambda: emulator.runs)
-    emulator.inject("cancel", **REFUSED, times="always")
-    ended = job.post()
-    (run,) = emulator.runs
-    assert f"Could not cancel run {run.id}: the token may not do this." in ended.out
-    assert f"runs cancel {run.id}" in ended.out
-
-
 def killed_step_with_comment(folder: Path, emulator: Emulator, api: GitHub) -> GitHubStep:
     """Return a step that was killed while its run worked and its comment said so."""
     inputs = {"prompt": PROMPT, "job-context": "{}", "comment-on": "7", "github-token": TOKEN}

@@ -26,7 +26,6 @@ from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.repair import Rounds
 from mogplex_ci.waiting import Stop, StopRequested
 from tests.faults import world as worlds
-from tests.faults.conftest import SCENARIOS
 from tests.faults.world import World
 from tests.github import NOTHING, TOKEN, GitHub, Look, Work, check
 from tests.slow import mostly_slow
@@ -306,15 +305,6 @@ def test_a_round_that_pushed_nothing_is_the_last(
     )
 
 
-def test_a_repeated_start_and_rounds_count_apart(api: GitHub) -> None:
-    world = World.serve(*SCENARIOS)  # the scenario fails once in the life of a service
-    with world.emulator:
-        works = rounds(Look(), RED, GREEN)
-        step = Step(world, api, works, "queue-fails-once")
-        assert outcome(step.play()) == ("success", "", 2)
-    assert step.keys == ["", "-g2", "-r2-a1"]
-
-
 @pytest.mark.parametrize(
     ("contents", "expected"),
     [
@@ -335,18 +325,6 @@ def test_an_artifact_of_any_round_is_read_at_its_commit(
     result = step.play()
     assert outcome(result) == expected
     assert (result.details.artifact is not None) is (expected[0] == "success")
-
-
-@pytest.mark.parametrize("opens", [True, False])
-def test_a_pull_request_of_an_earlier_round_that_github_does_not_have_is_not_known(
-    world: World, api: GitHub, opens: bool
-) -> None:
-    """The events of that round name one; the second round fails, so that it is not judged."""
-    look = Look([check("scenario: failed", "failure")])
-    works = [Work(checks=look, opens_pull_request=opens)]
-    result = Step(world, api, works, prompt="Fix it").play()
-    assert outcome(result) == ("failed", "RUN_FAILED", 1)
-    assert (result.details.pull_request_url is not None) is opens
 
 
 @pytest.mark.parametrize(

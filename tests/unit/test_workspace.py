@@ -193,18 +193,6 @@ def test_a_text_is_read_whole_or_refused(workspace: Path, content: bytes, read: 
     assert found == read
 
 
-def test_a_whole_file_can_be_read_by_everybody_whatever_the_umask(
-    workspace: Path, system: str
-) -> None:
-    path = workspace / "result"
-    before = os.umask(0o077)
-    try:
-        write_whole(path, "x")
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == (0o600 if system == "as on Windows" else 0o644)
-
-
 CHECK = "Check the path, and that the repository is checked out."
 RIGHTS = "Check the file's and its folder's permissions."
 

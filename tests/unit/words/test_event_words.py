@@ -89,12 +89,6 @@ def test_nothing_in_the_words_ends_their_fence_runs_a_skill_or_pauses_the_run(
     assert added == event_text(words(body, title))
 
 
-def test_the_words_are_read_once() -> None:
-    """Each task of a fleet asks for them, and each report."""
-    asked = words("It crashes at once")
-    assert event_text(asked) is event_text(asked)
-
-
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
