@@ -270,7 +270,8 @@ class Facts:
 
     def _path(self, path: Path) -> SafeText | None:
         """Return a path in the workspace, as outputs name it."""
-        return self._safe.path(path.relative_to(self._platform.workspace.resolve()).as_posix())
+        workspace = self._platform.workspace.resolve()
+        return self._safe.path(path.relative_to(workspace).as_posix())
 
 
 def _is_found_again(details: RunDetails, platform: Platform, inputs: ActionInputs) -> bool:

@@ -47,10 +47,12 @@ class LogLines:
         if level in _LEVELS[self.wanted] and self._annotated[level] < ANNOTATIONS_LIMIT:
             self._annotated[level] += 1
             self.platform.annotate(level, self.safe.line(title), message)
-        elif title == PROGRAM:
-            self.say(level.value.capitalize(), ": ", message)
+            return
+        kind = level.value.capitalize()
+        if title == PROGRAM:
+            self.say(kind, ": ", message)
         else:
-            self.say(level.value.capitalize(), ": ", title, ": ", message)
+            self.say(kind, ": ", title, ": ", message)
 
     def say(self, *parts: Part) -> None:
         """Write one line."""

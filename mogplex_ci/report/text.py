@@ -136,16 +136,21 @@ def first_line(task: str) -> str:
     """Return the first line of a task that has text, without the marks of a heading; empty when
     there is none.
     """
-    lines = (line.strip().lstrip("#").strip() for line in task[:10_000].splitlines())
-    return next(filter(None, lines), "")
+    for line in task[:10_000].splitlines():
+        title = line.strip().lstrip("#").strip()
+        if title:
+            return title
+    return ""
 
 
 def last_line(words: Untrusted | None) -> str:
     """Return the last line of the agent's words that says something; empty when there is none."""
     if words is None:
         return ""
-    lines = reversed(words.text.splitlines())
-    return next((line.strip() for line in lines if re.search(r"\w", line)), "")
+    for line in reversed(words.text.splitlines()):
+        if re.search(r"\w", line):
+            return line.strip()
+    return ""
 
 
 def what_is_played(inputs: ActionInputs, platform: Platform, safe: Sanitizer) -> SafeText | None:
