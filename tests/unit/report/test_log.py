@@ -124,6 +124,10 @@ LINES: dict[str, tuple[Sequence[Any], list[str]]] = {
             "[00:03]   MCP configured",
         ],
     ),
+    "a long detail is folded": (
+        (event("telemetry", None, 1, words="ab" * 80),),
+        ["▸ [00:00]   telemetry", f"    │ words: {'ab' * 80}"],
+    ),
     "a denied call is marked": (
         tuple(call("Bash", 1, 4, state="denied")),
         [AT_WORK, "[00:03] ✘ Bash (denied, 3s)"],

@@ -19,17 +19,26 @@ from tests.oracles.github_markdown import github_html
 from tests.unit.report.events import OneRun, delta, facts, gate, item, result, written
 
 
-def test_wrong_inputs_that_no_annotation_has_room_for_are_counted_and_said(tmp_path: Path) -> None:
-    problems = tuple(Problem(f"input-{letter}", "is missing") for letter in "abcdefghijkl")
+@pytest.mark.parametrize(
+    ("letters", "last", "unshown"),
+    [
+        ("abcdefghij", "input-j is missing", ""),
+        ("abcdefghijk", "2 more wrong inputs: the log has them", "jk"),
+        ("abcdefghijkl", "3 more wrong inputs: the log has them", "jkl"),
+    ],
+)
+def test_wrong_inputs_that_no_annotation_has_room_for_are_counted_and_said(
+    tmp_path: Path, letters: str, last: str, unshown: str
+) -> None:
+    problems = tuple(Problem(f"input-{letter}", "is missing") for letter in letters)
     ended = RunResult(
         Ending(Result.ERROR, 2, "wrong inputs", problems=problems, error_code="USAGE")
     )
     log, _ = written(tmp_path.resolve(), OneRun(ended))
     errors = [found.text for found in read_log(log).annotations if found.level == "error"]
-    assert len(errors) == 10
-    assert errors[-1] == "3 more wrong inputs: the log has them"
+    assert (len(errors), errors[-1].partition(". ")[0]) == (10, last)
     assert [line for line in log.splitlines() if line.startswith("Error: input-")] == [
-        f"Error: input-{letter} is missing" for letter in "jkl"
+        f"Error: input-{letter} is missing" for letter in unshown
     ]
 
 
