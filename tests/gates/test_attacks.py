@@ -75,7 +75,11 @@ def test_several_merge_bases_are_judged_by_the_test_merge(
         assert result.ending.remedy == "Merge main into evil and re-run the job."
 
 
-def test_a_test_merge_from_before_the_base_moved_is_not_judged(story: Story) -> None:
+@pytest.mark.parametrize("is_made_late", [False, True])
+def test_a_test_merge_from_before_the_base_moved_is_not_judged(
+    story: Story, is_made_late: bool
+) -> None:
+    """The new one is waited for."""
     github = story.github
     before = criss_cross(github)
 
@@ -83,10 +87,12 @@ def test_a_test_merge_from_before_the_base_moved_is_not_judged(story: Story) -> 
         number = github.pull_requests[-1]["number"]
         github.pull_request(number)
         github.stale_merges.add(number)
+        if is_made_late:
+            github.later(15.0, lambda: github.stale_merges.discard(number))
 
     work = Work(GOOD, before=before, after=stays)
     result = story.play(work, branch="evil", create_branch="true", **PROTECTS)
-    assert outcome(result) == NOT_JUDGED
+    assert outcome(result) == (REJECTED if is_made_late else NOT_JUDGED)
 
 
 @pytest.mark.parametrize("by", [ADA, AGENT])
