@@ -291,9 +291,8 @@ class Stream:
             arrived = self._receive(open_stream, items)
         if isinstance(found, StreamClosed):
             self._end(open_stream)
-        elif open_stream.segments != len(
-            self._feed.segments
-        ):  # it never shows the events of a later one
+        elif open_stream.segments != len(self._feed.segments):
+            # It never shows the events of a later one.
             self.close()
         elif self._service.now >= open_stream.silent_at:
             return self._on_silence(open_stream)

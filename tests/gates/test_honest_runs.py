@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.run.updates import Started
+from mogplex_ci.untrusted import Untrusted
 from tests.gates.story import PASSED, Story, branch_of, items, outcome
 from tests.github import ADA, AGENT, GitHub, Look, Work, check
 from tests.pairs import table
@@ -203,3 +204,29 @@ def test_path_gates_can_do_without_pull_requests(story: Story) -> None:
     story.github.push("fix", {"src/b.ts": "b"})
     result = story.play(Work({"src/a.ts": "a"}), branch="fix", require="change", **PROTECTS)
     assert outcome(result) == PASSED
+
+
+# Runs and tokens that have less than others
+
+
+def test_a_new_branch_that_was_never_pushed_keeps_to_all_paths(story: Story) -> None:
+    """The agent has answered a question, say. Whatever else is required is not there."""
+    idle = Work({}, opens_pull_request=False)
+    assert outcome(story.play(idle, **PROTECTS)) == PASSED
+    for wanted in ({"artifact": "report"}, {"checks": "test"}):
+        inputs: dict[str, Any] = PROTECTS | wanted
+        assert outcome(story.play(idle, **inputs)) == ("rejected", "NO_CHANGE")
+
+
+def test_paths_are_judged_without_the_right_to_list_pull_requests(story: Story) -> None:
+    story.github.lacks("pull-requests: read")
+    assert outcome(story.play(Work({"src/a.ts": "a"}), **PROTECTS)) == PASSED
+
+
+def test_a_failed_check_inside_a_network_is_named_with_its_address(story: Story) -> None:
+    """Only https becomes a link."""
+    red = check("test", "failure", html_url="http://ci.internal/7")
+    result = story.play(Work({"src/a.ts": "a"}, checks=Look([red])), checks="test")
+    assert outcome(result) == ("rejected", "CHECKS_FAILED")
+    (item,) = [item for gate in result.details.gates for item in gate.items]
+    assert (item.page, item.words) == (None, Untrusted("test http://ci.internal/7"))
