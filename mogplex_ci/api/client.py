@@ -265,10 +265,9 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
     """Return the error for an answer without the API's envelope: a proxy or another server gave
     it.
     """
-    if (
-        answer.status in (408, 429) or answer.status >= 500
-    ):  # they say themselves that asking again may help
-        # who counts requests does so before any work
+    may_pass = answer.status in (408, 429) or answer.status >= 500  # by what these statuses mean
+    if may_pass:
+        # Who counts requests does so before any work.
         return _refusal(answer, {}, may_have_worked=answer.status != 429)
     if answer.media_type == "text/html" or answer.body.lstrip()[:9].lower().startswith(
         _PAGE_BEGINNINGS
