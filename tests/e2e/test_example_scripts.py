@@ -242,7 +242,7 @@ def test_the_targets_that_the_pages_name_are_there(tmp_path: Path) -> None:
     env = {
         "MAKEFLAGS": "--dry-run",
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
+        "GIT_CONFIG_KEY_0": f"url.{ROOT}.insteadOf",
         "GIT_CONFIG_VALUE_0": "https://github.com/mogplex/run-action",
     }
     for number, block in enumerate(TARGETS):

@@ -98,6 +98,7 @@ def test_the_job_of_the_page(tmp_path: Path, emulator: Emulator) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_agents_in_two_stages(tmp_path: Path, emulator: Emulator) -> None:
     """GitLab loads the outputs of the first into the job of the second."""
     pipeline = run(Project(tmp_path, EXAMPLES["downstream"]), emulator)

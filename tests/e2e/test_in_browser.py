@@ -94,6 +94,7 @@ def test_everybody_can_read_it_and_nothing_leaves(
         page.close()
 
 
+@pytest.mark.slow
 def test_it_answers_at_a_glance_and_paper_shows_what_is_folded(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.altered import SPEED
@@ -168,7 +168,6 @@ def check(
                     pytest.fail(f"{word} is missing:\n{log}")
 
 
-@settings(max_examples=max(30, settings().max_examples))
 @given(case=cases)
 def test_no_secret_that_an_agent_writes_is_shown(stage: Stage, case: Any) -> None:
     check(stage, *case)

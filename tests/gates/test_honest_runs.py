@@ -16,6 +16,7 @@ from tests.gates.story import PASSED, Story, branch_of, items, outcome
 from tests.github import ADA, AGENT, GitHub, Look, Work, check
 from tests.pairs import table
 from tests.said import said
+from tests.slow import slow
 
 PROTECTS: dict[str, Any] = {"protected_paths": ".github/", "allowed_paths": "src/"}
 GREEN = Look([check("test", "success")])
@@ -103,7 +104,7 @@ def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, mov
     [
         (350, True, PASSED),
         (350, False, ("rejected", "NOT_JUDGED")),
-        (3_100, True, ("rejected", "NOT_JUDGED")),
+        *slow([(3_100, True, ("rejected", "NOT_JUDGED"))]),
     ],
 )
 def test_many_files(story: Story, count: int, opens: bool, expected: tuple[str, str]) -> None:

@@ -132,7 +132,9 @@ def gitlab(log: str) -> list[Command]:
     found = [Command("GitLab", f"section_{match[1]}", match[2]) for match in folds]
     bare = re.sub(r"section_(?:start|end):\d+:[a-zA-Z0-9_.-]+(?:\[[^\]]*\])?\r\x1b\[0K", "", log)
     found += [
-        Command("GitLab", "erase", match[0]) for match in re.finditer(r"[^\n]*\r(?!\n)", bare)
+        Command("GitLab", "erase", line[: line.rindex("\r") + 1])
+        for line in re.split("\r?\n", bare)
+        if "\r" in line
     ]
     stamp = {4: b"-", 7: b"-", 10: b"T", 13: b":", 26: b"Z"}
     for line in log.split("\n"):
@@ -191,6 +193,8 @@ def _found(system: str, pattern: str, log: str) -> list[Command]:
 
 
 def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(char for char in text if not _is_ignorable(char))
 
 
