@@ -20,6 +20,7 @@ from tests.e2e.golden import check_golden, normalized
 from tests.emulator import Emulator
 from tests.github_log import read_log
 from tests.program import FAST_CLOCK, GitHubStep, run_program, start_program, step_against
+from tests.slow import mostly_slow
 from tests.waits import LONG
 
 COMMAND = claim("docs/recipes.md", "--dry-run events.ndjson").code
@@ -77,7 +78,7 @@ def test_a_recording_has_events_as_the_service_writes_them() -> None:
         assert [line for line in lines[:-1] if recorded.shape(line) not in known] == []
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", mostly_slow(CASES, every=2))
 def test_a_replay_ends_as_the_recorded_step(name: str, tmp_path: Path) -> None:
     scenario, inputs, told = CASES[name]
     with Emulator(scenario, speed=100) as emulator:

@@ -133,6 +133,7 @@ def numbered(pieces: list[str]) -> str:
     return re.sub("WORD", lambda _: f"w{next(numbers)}q", "".join(pieces))
 
 
+@pytest.mark.slow
 def test_a_browser_shows_the_words_that_are_handed_over(
     browser: Browser,
 ) -> None:

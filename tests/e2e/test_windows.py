@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.program import ROOT, GitHubStep
+from tests.slow import mostly_slow
 from tests.waits import LONG
 
 # What Windows has not, of all that the program or a library it uses may look for.
@@ -41,7 +42,7 @@ def step(tmp_path: Path) -> GitHubStep:
     return step
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+@pytest.mark.parametrize("encoding", mostly_slow(["cp1252", "ascii"], every=2))
 def test_the_log_is_utf_8_whatever_the_console_s_encoding(encoding: str, step: GitHubStep) -> None:
     step.env |= {"PYTHONIOENCODING": encoding}
     ended = step.run()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import Random
+from select import select
 from typing import get_args
 
 import pytest
@@ -84,6 +85,9 @@ def test_whatever_breaks_no_run_is_left_behind_or_paid_twice(tmp_path: Path, see
             front.refusals = [*[None] * healthy, *refusals]
         with step.start() as process:
             if number is not None:
+                # Until its first words, a signal ends it as it ends any program.
+                assert process.stdout is not None
+                select([process.stdout], [], [], LONG)
                 with suppress(subprocess.TimeoutExpired):
                     process.communicate(timeout=random.uniform(0.5, 5.0))
                 process.send_signal(number)

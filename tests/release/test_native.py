@@ -18,6 +18,7 @@ import yaml
 from scripts.native import ACTION, NATIVE, native_action
 from tests.emulator import Emulator
 from tests.program import ROOT, GitHubStep, Program
+from tests.slow import mostly_slow
 from tests.waits import LONG, wait_until
 
 STEP = [sys.executable, "-X", "utf8", "-Iu", str(ROOT / "native/step.py")]
@@ -77,7 +78,7 @@ def start(step: GitHubStep, part: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGKILL], every=2))
 def test_a_step_that_is_stopped_or_killed_leaves_no_run(
     step: GitHubStep, emulator: Emulator, number: signal.Signals
 ) -> None:

@@ -89,7 +89,7 @@ HOSTILE = {
 """Bodies as long as GitHub takes them, that take a careless parser or reader for ever."""
 
 
-@pytest.mark.parametrize("name", mostly_slow(HOSTILE, every=4))
+@pytest.mark.parametrize("name", mostly_slow(HOSTILE, every=8))
 def test_a_hostile_body_is_read_in_little_time(name: str) -> None:
     began = time.process_time()
     visible_text(HOSTILE[name])
