@@ -257,7 +257,7 @@ class StartedRun(NamedTuple):
 class Cancelled(NamedTuple):
     """The answer of ``POST /runs/{id}/cancel``."""
 
-    run: Run | None
+    run: Run
     status: str
     """``cancelled`` or ``cancellation_requested``; the run's own status when it had ended
     before.

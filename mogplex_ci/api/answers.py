@@ -171,10 +171,7 @@ def events(items: list[object], seen: Container[Untrusted] = ()) -> tuple[models
 def cancelled(data: object, run_id: str) -> models.Cancelled:
     """Read ``{run, status, alreadyTerminal}``, see ``run_in``."""
     item = _object(data)
-    found = None
-    if isinstance(item.get("run"), dict):
-        found = run_in(item, run_id)
-    return _read(models.Cancelled, item, run=found)
+    return _read(models.Cancelled, item, run=run_in(item, run_id))
 
 
 def artifact(data: object) -> models.Artifact:

@@ -103,8 +103,7 @@ class Player:
         was_over = self.run(run_id).is_terminal
         self._is_cancelled = not was_over
         run = self.run(run_id)
-        data = {"status": run.status, "alreadyTerminal": was_over}
-        return answers.cancelled(data, run_id)._replace(run=run)
+        return Cancelled(run, run.status, already_terminal=was_over, data=run.data)
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

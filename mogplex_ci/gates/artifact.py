@@ -81,14 +81,12 @@ def _differences(before: object, after: object, pointer: str) -> Iterator[str]:
 
 def _read_from_service(case: Case) -> Untrusted | Gate:
     """Return the artifact as the service has it, or the finding that there is none."""
-    run = case.details.run
+    run_id = case.details.run_id
     path = case.inputs.artifact or ""
     service = case.service
-    if run is None:
-        return _missing(case)
     try:
         artifact = service.answer_to(
-            lambda left: service.client.artifact(run.id, path, timeout=left),
+            lambda left: service.client.artifact(run_id, path, timeout=left),
             service.now + FETCH_SECONDS,
         )
     except MogplexError as error:

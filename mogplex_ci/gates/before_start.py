@@ -21,6 +21,7 @@ NOTE_SECONDS: Final = 20.0
 """How long to ask for the facts from before the start."""
 MAX_SUGGESTED: Final = 10
 """Checks of the base that the usage error lists."""
+_MERGED_INTO: Final = "Set it to the branch that the work is to be merged into."
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/()-]{0,60}")
 
 
@@ -28,27 +29,26 @@ def note(case: Case, repo: Repo | None) -> None:
     """Note the base and the branch, once.
 
     Raises:
-        UsageError: the base is in doubt, or no check is named.
+        UsageError: the base is in doubt or not there, or no check is named.
         NotNotedError: GitHub does not report them.
         StopRequested: a stop signal came.
     """
     case.connect(repo)
     if case.github is None or case.is_noted:
         return
-    if not case.base and repo is not None and repo.default_branch is not None:
-        case.base = repo.default_branch.text
     ends = case.service.now + NOTE_SECONDS
-    base = case.base
     branch = case.inputs.branch
     try:
-        if base:
-            case.base_before = case.ask(lambda github: github.tip(base), ends) or ""
+        tip = case.base_before = case.ask(lambda github: github.tip(case.base), ends)
+        if tip is None:
+            fault = "is not a branch of the repository on GitHub"
+            raise UsageError(Problem("base-branch", fault, _MERGED_INTO, Untrusted(case.base)))
         if branch is not None:
             case.branch_before = case.ask(lambda github: github.tip(branch), ends) or ""
             if case.branch_before and case.inputs.base_branch is None:
                 _check_base(case, branch, ends)
-        if base and CHECKS.name in case.inputs.gates:
-            case.required = _required_checks(case, ends)
+        if CHECKS.name in case.inputs.gates:
+            case.required = _required_checks(case, tip, ends)
     except GitHubError as error:
         raise NotNotedError(error) from error
     case.is_noted = True
@@ -68,15 +68,14 @@ def _check_base(case: Case, branch: str, ends: float) -> None:
     for item in found:
         if item.is_open and item.is_own and item.branch == branch and item.base != case.base:
             fault = "is not set, and the branch has an open pull request into another base than"
-            remedy = "Set it to the branch that the work is to be merged into."
             raise UsageError(
-                Problem("base-branch", f"{fault} {case.base}", remedy, Untrusted(item.base))
+                Problem("base-branch", f"{fault} {case.base}", _MERGED_INTO, Untrusted(item.base))
             )
 
 
-def _required_checks(case: Case, ends: float) -> set[str] | None:
-    """Return the names of the checks that the base requires; None if GitHub refuses to report them,
-    and ``checks`` names some.
+def _required_checks(case: Case, tip: str, ends: float) -> set[str] | None:
+    """Return the names of the checks that the base, which is at ``tip``, requires; None if GitHub
+    refuses to report them, and ``checks`` names some.
 
     Raises:
         UsageError: nothing names a check: a run costs money, and could not be judged.
@@ -95,17 +94,14 @@ def _required_checks(case: Case, ends: float) -> set[str] | None:
         raise UsageError(Problem("checks", fault, f"{error.remedy} {_advice(())}")) from error
     if required or is_named:
         return required
-    names = _names_on_base(case, ends)
+    names = _names_on(case, tip, ends)
     near = tuple(map(Untrusted, names[:MAX_SUGGESTED]))
     fault = "names no check, and the base branch requires none"
     raise UsageError(Problem("checks", fault, _advice(names), near=near))
 
 
-def _names_on_base(case: Case, ends: float) -> Sequence[str]:
-    """Return the names of the checks of the base's tip; none if GitHub does not report them."""
-    commit = case.base_before
-    if not commit:
-        return ()
+def _names_on(case: Case, commit: str, ends: float) -> Sequence[str]:
+    """Return the names of the checks of a commit; none if GitHub does not report them."""
     try:
         checks, _ = case.ask(lambda github: github.checks(commit), ends)
     except GitHubError:

@@ -103,8 +103,8 @@ class Case:
         """Name of the branch that the work would be merged into; empty if it is unknown."""
         self.base_before: str | None = None
         """Its tip before the first run; None if it was not noted."""
-        self.branch = inputs.branch
-        """The branch that the run really used; None if it is unknown."""
+        self.branch = inputs.branch or ""
+        """The branch that the run really used; empty if it is unknown."""
         self.branch_before: str | None = None
         """Its tip before the first run, empty if there was none; None if it was not noted."""
         self.required: set[str] | None = None
@@ -150,11 +150,13 @@ class Case:
 
     def connect(self, repo: Repo | None) -> None:
         """Connect to GitHub if possible and needed. Never to the job's own repository: the run may
-        belong to another one.
+        belong to another one, whose default branch is the base if the inputs name none.
         """
         needs_it = any(kind.needs for kind in GATES if kind.name in self.inputs.gates)
         if self.github is None and repo is not None and (needs_it or self.inputs.repair):
             self.github = self._connect(repo)
+            if not self.base and repo.default_branch is not None:
+                self.base = repo.default_branch.text
 
     def close(self) -> None:
         """Give GitHub's connections back."""
@@ -287,8 +289,6 @@ class Case:
         Raises:
             GitHubError: GitHub did not show them, or cannot be queried.
         """
-        if self.github is None:
-            raise self.not_asked
         if self.error is not None:
             raise self.error
 

@@ -5,7 +5,6 @@ from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.case import Case
 from mogplex_ci.gates.changes import find_changes, has_changed
 from mogplex_ci.github_api import PullRequest
-from mogplex_ci.models import Run
 from mogplex_ci.run.result import Delivery, RunDetails
 from mogplex_ci.waiting import StopRequested
 
@@ -13,24 +12,17 @@ _MERGE_QUEUE = "github-merge-queue[bot]"
 
 
 def find_results(case: Case, details: RunDetails) -> None:
-    """Find the delivery of a run that has succeeded. If GitHub does not show it, the case has the
-    error.
+    """Find the delivery of a run that has succeeded. If GitHub does not show it, or cannot be
+    queried, the case has the error.
 
     Raises:
         StopRequested: a stop signal came.
     """
     case.begin(details)
     case.connect(details.repo)
-    run = details.run
-    branch = details.branch.text if details.branch else None
-    if case.github is None or run is None or branch is None:
-        case.branch = branch
-        case.commit = details.commit
-        return
     try:
-        _use_branch(case, run, branch)
-        _use_base(case, run)
-        case.commit = case.tip(branch)
+        _use_branch_and_base(case)
+        case.commit = case.tip(case.branch)
         case.found_at = case.service.now
         read_pull_requests(case)
         if case.commit is None:
@@ -43,8 +35,18 @@ def find_results(case: Case, details: RunDetails) -> None:
         case.error = error
 
 
-def _use_branch(case: Case, run: Run, branch: str) -> None:
-    """Note which branch the run used: another one than it was asked to use is new."""
+def _use_branch_and_base(case: Case) -> None:
+    """Note which branch the run used, and use the base that the service reports, unless the inputs
+    name one. Another branch than it was asked to use is new.
+
+    Raises:
+        GitHubError: the service does not report the branch.
+    """
+    run = case.details.run
+    used = case.details.branch
+    if run is None or used is None:
+        raise GitHubError("the service does not report the branch of the run")
+    branch = used.text
     # The service works elsewhere if the branch is gone, or its pull request closed.
     is_new = branch != case.inputs.branch or run.creates_branch
     if branch != case.branch:
@@ -52,16 +54,7 @@ def _use_branch(case: Case, run: Run, branch: str) -> None:
     if case.branch_before is None and is_new:
         case.branch_before = ""
     case.branch = branch
-
-
-def _use_base(case: Case, run: Run) -> None:
-    """Use the base that the service reports, unless the inputs name one; else the default branch,
-    which is already noted unless the run was not started here.
-    """
     told = run.base_branch if case.inputs.base_branch is None else None
-    repo = case.details.repo
-    if told is None and not case.base and repo is not None:
-        told = repo.default_branch
     if told is not None and told.text != case.base:
         case.base = told.text
         case.base_before = None
@@ -70,9 +63,6 @@ def _use_base(case: Case, run: Run) -> None:
 
 def compare_with_base(case: Case) -> None:
     """Compare the commit with the base's tip as it is now."""
-    if not case.base:
-        remedy = "Set base-branch to an existing branch."
-        raise GitHubError("GitHub does not have the base branch", remedy=remedy)
     case.base_now = case.tip(case.base) or case.base_before or ""
     try:
         case.changes_found = find_changes(case)
@@ -82,7 +72,7 @@ def compare_with_base(case: Case) -> None:
 
 def read_pull_requests(case: Case) -> None:
     """Read the pull requests of the branch, and choose the one to pass on."""
-    branch = case.branch or ""
+    branch = case.branch
     try:
         listed = case.ask(lambda github: github.pull_requests_of(branch))
     except GitHubForbiddenError as error:
@@ -140,9 +130,7 @@ def warn_of_history(case: Case) -> None:
     if case.commit is None or case.commit == before:
         return
     if before and case.compare(before, case.commit).behind_by > 0:
-        case.warn(
-            "Branch", "The branch {} lacks commits that it had before the run", case.branch or ""
-        )
+        case.warn("Branch", "The branch {} lacks commits that it had before the run", case.branch)
     start = case.base_at_start()
     if case.base_now == start or not start:
         return

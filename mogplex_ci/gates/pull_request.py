@@ -83,8 +83,6 @@ def judge_branch(case: Case) -> Gate:
     request if one is required.
     """
     case.require_facts()
-    if case.branch is None:
-        raise case.not_asked
     tip = case.tip(case.branch)
     if tip is not None and tip != case.commit:
         return _moved(case, tip)

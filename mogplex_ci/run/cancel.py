@@ -131,7 +131,7 @@ def _cancel_once(client: "Client", run_id: str, timeout: float) -> Cancelled:
         # A redirect led to it, and may have come when the cancel was done: that it found the run
         # ended does not say that the run ended by itself.
         answer = answer._replace(already_terminal=False)
-    if answer is not None and answer.run is not None and answer.run.is_terminal:
+    if answer is not None and answer.run.is_terminal:
         # The answer's own status may be "cancellation_requested".
         status = answer.run.status
         has_ended = answer.already_terminal or status != "cancelled"

@@ -270,7 +270,7 @@ def without_further_round(rejected: Ending, reason: str) -> Ending:
     return rejected._replace(cause=f"{rejected.cause}; no further round: {reason}")
 
 
-def with_refused_push(failed: Ending, branch: str | None) -> Ending:
+def with_refused_push(failed: Ending, branch: str) -> Ending:
     """Return the ending of a round whose push to ``branch`` was refused, with advice."""
     remedy = f"Another run is working on {branch}. Cancel it, then re-run the job."
     return failed._replace(remedy=remedy)

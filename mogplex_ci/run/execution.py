@@ -112,7 +112,7 @@ class Execution:
     @property
     def _run(self) -> Run | None:
         """The run as last seen."""
-        if self._cancelled is not None and self._cancelled.run is not None:
+        if self._cancelled is not None:
             return self._cancelled.run
         if self._follower is not None:
             return self._follower.run
@@ -219,10 +219,9 @@ class Execution:
         self._cancel(PATIENT)
         if self._cancelled is None:
             return ending
-        if self._cancelled.run is not None:
-            # A run that had succeeded by then is judged: its gates query GitHub until then, too.
-            service.extend(FACTS_SECONDS if self._inputs.gates else READ_TO_END_SECONDS)
-            follower.read_to_end(self._cancelled.run)
+        # A run that had succeeded by then is judged: its gates query GitHub until then, too.
+        service.extend(FACTS_SECONDS if self._inputs.gates else READ_TO_END_SECONDS)
+        follower.read_to_end(self._cancelled.run)
         if self._cancelled.already_terminal:  # it had ended by itself
             return endings.ending_of_run(follower.run, follower.timeline)
         if ending.result is Result.PAUSED:

@@ -8,7 +8,7 @@ are in docs/maintaining/faults.md.
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from math import inf
-from typing import Final, LiteralString, assert_never
+from typing import Final, LiteralString
 
 from mogplex_ci.api.poll_interval import PollInterval
 from mogplex_ci.errors import MogplexError
@@ -157,22 +157,17 @@ class Follower:
         return None
 
     def _on_news(self, news: StreamNews | Run | EventPage) -> None:
-        match news:
-            case StreamNews((), ()):
-                # It was just opened. Events on an open stream do not show that the API responds.
-                self._recover()
-            case StreamNews():
-                for run in news.runs:
-                    self._on_run(run)
-                self._on_events(news.events)
-            case Run():
-                self._recover()
-                self._on_run(news)
-            case EventPage():
-                self._recover()
-                self._on_page(news)
-            case _:
-                assert_never(news)
+        # Events on an open stream do not show that the API responds; that it was opened does.
+        if not isinstance(news, StreamNews) or news == StreamNews((), ()):
+            self._recover()
+        if isinstance(news, EventPage):
+            self._on_page(news)
+        elif isinstance(news, Run):
+            self._on_run(news)
+        else:
+            for run in news.runs:
+                self._on_run(run)
+            self._on_events(news.events)
 
     def _run_timers(self) -> None:
         """Send a heartbeat if one is due."""

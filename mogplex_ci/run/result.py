@@ -130,8 +130,8 @@ _PULL_REQUEST_PAGE: Final = r"(https?://[^/?#]+)/([^/?#]+/[^/?#]+)/pull/\d{1,9}/
 class Delivery(NamedTuple):
     """The results of a run according to GitHub, for gates and outputs."""
 
-    branch: str | None
-    """The branch that the run really used; None when it is not known."""
+    branch: str
+    """The branch that the run really used; empty when it is not known."""
     base: str
     """The branch that it would be merged into; empty when it is not known."""
     commit: str | None = None
@@ -186,11 +186,16 @@ class RunDetails(NamedTuple):
     """With ``repair``: the runs that were judged, in order. All else is about the last one."""
 
     @property
+    def run_id(self) -> str:
+        """Its id; empty when no run was started."""
+        return self.run.id if self.run is not None else ""
+
+    @property
     def branch(self) -> Untrusted | None:
         """The branch worked on: the service's, or the one that it falls back to if an event says
         so. No other name is taken from an event, which is the agent's side.
         """
-        if self.delivery is not None and self.delivery.branch is not None:
+        if self.delivery is not None and self.delivery.branch:
             return Untrusted(self.delivery.branch)
         if self.run is None:
             return None

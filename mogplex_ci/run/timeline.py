@@ -7,7 +7,7 @@ summary, the report, the outputs and the result file read the finished timeline.
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple
 
 from mogplex_ci.models import Event, EventKind, RunEnd, ToolState
 from mogplex_ci.run.agent_text import (
@@ -327,10 +327,9 @@ class Timeline:
                 self._set_up(event, at)
             case EventKind.INSTALL:
                 self._end_set_up(event, at)
-            case EventKind.TOOL_STARTED | EventKind.TOOL_FINISHED:
-                if event.tool is not None:
-                    self._start_work(at)
-                    self._add(self._call_in(event, event.tool, at))
+            case EventKind.TOOL_STARTED | EventKind.TOOL_FINISHED if event.tool is not None:
+                self._start_work(at)
+                self._add(self._call_in(event, event.tool, at))
             case EventKind.MESSAGE:
                 self._whole_message(event, at)
             case EventKind.DELIVERY:
@@ -340,10 +339,8 @@ class Timeline:
             case EventKind.FINISHED | EventKind.FAILED | EventKind.CANCELLED:
                 self._end_work(at, event)
                 self._add(Note(at, event))
-            case EventKind.TEXT_DELTA | EventKind.OTHER:
-                return
             case _:
-                assert_never(event.kind)
+                return
 
     def _set_up(self, event: Event, at: float) -> None:
         """Add the phase that an event before the agent's work begins or ends, the first time."""

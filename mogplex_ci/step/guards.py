@@ -15,7 +15,6 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import Repo
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
 from mogplex_ci.step.rights import require_rights, rights_needed
@@ -133,23 +132,21 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
 
 
 def require_rights_of_run(
-    step: Step, inputs: ActionInputs, repo: Repo | None, github: GitHubApi | None
+    step: Step, inputs: ActionInputs, github: GitHubApi | None, base: str
 ) -> None:
     """Query GitHub for the rights that gates and ``repair`` need in the repository of a run that is
-    about to start.
+    about to start from the branch ``base``.
 
     Raises:
         MissingRightsError: with all missing rights.
         StopRequested: a stop signal came.
     """
     rights = rights_needed(inputs)
-    if not rights or repo is None or github is None:
+    if not rights or github is None:
         return
-    default = repo.default_branch.text if repo.default_branch is not None else ""
-    branch = inputs.base_branch or default
     is_workflow = bool(step.platform.workflow_run)
     with step.stop.interrupting():
-        require_rights(github, rights, branch, clock=step.clock, is_workflow=is_workflow)
+        require_rights(github, rights, base, clock=step.clock, is_workflow=is_workflow)
 
 
 def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:

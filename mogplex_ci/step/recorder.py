@@ -54,8 +54,8 @@ class Recorder:
         *,
         has_summary: bool = True,
     ) -> None:
-        """Until ``begin`` only log and summary are written. ``elapsed`` returns the seconds since
-        the step began.
+        """Until ``begin`` only log and, if the step ``has_summary``, summary are written.
+        ``elapsed`` returns the seconds since the step began.
         """
         self.diagnostics: Diagnostics | None = None
         self._platform = platform
@@ -79,9 +79,6 @@ class Recorder:
         self._platform.is_dry_run = bool(inputs.dry_run)
         self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
-        self._reports = [self.log]
-        if inputs.summary:
-            self._reports.append(Summary(self._platform, self.safe))
         self.open_files(inputs.output_dir)
         for problem in warnings:
             self.log.lines.warn("Inputs", text.problem(self.safe, problem))

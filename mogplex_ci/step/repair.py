@@ -126,8 +126,7 @@ class Rounds:
     def _keep_round(self, details: RunDetails) -> None:
         """Keep the gates' findings about a run. Checks that failed must succeed in later rounds."""
         case = self._case
-        run_id = details.run.id if details.run else ""
-        self._rounds.append(Round(run_id, case.commit, details.gates))
+        self._rounds.append(Round(details.run_id, details.commit, details.gates))
         self._last = details
         case.failed_before.update(failed_names([each.check for each in case.failed_checks]))
 
@@ -185,7 +184,7 @@ class Rounds:
             self._rounds[-1].faults, self._case.safe, self._case.failed_checks
         )
         base = details.base_branch.text if details.base_branch is not None else ""
-        return Repair(self._case.branch or "", base, report)
+        return Repair(self._case.branch, base, report)
 
     def _has_room(self, repair: Repair) -> bool:
         """Whether the prompt has room for the report."""
@@ -213,8 +212,6 @@ class Rounds:
         # A run that a cancel at the deadline found ended is judged after it.
         if timeout - service.elapsed < MIN_TIME * timeout:
             return "less than a tenth of the timeout is left"
-        if case.branch is None:
-            return "the branch is not known"
         # The service works on a branch of its own then (``Run.fallback_branch``).
         if case.pull_requests and not case.pull_requests[0].is_open:
             return (
@@ -233,7 +230,7 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Rounds:
 
     def check_rights(starting: Starting) -> None:
         case.connect(starting.repo)
-        require_rights_of_run(step, inputs, starting.repo, case.github)
+        require_rights_of_run(step, inputs, case.github, case.base)
 
     case = Case(
         inputs,

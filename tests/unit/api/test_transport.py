@@ -123,7 +123,8 @@ def test_the_token_does_not_follow_a_location_that_is_no_address_or_two(location
 
 @pytest.mark.parametrize("status", [301, 302, 303, 306, 307, 308, 309])
 def test_a_post_follows_only_where_it_stays_a_post(status: int) -> None:
-    cancelled = answer(200, {"ok": True, "data": {"status": "cancelled"}})
+    run = {"runId": "run-1", "status": "cancelled"}
+    cancelled = answer(200, {"ok": True, "data": {"run": run, "status": "cancelled"}})
     seen: list[str] = []
     with peer(answering(answer(status, location="/moved"), cancelled), seen) as url:
         if status in (307, 308):
