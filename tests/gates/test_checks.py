@@ -110,11 +110,14 @@ def test_what_the_base_required_before_the_start_must_exist(story: Story) -> Non
     assert (outcome(result), items(result)) == (MISSING, ["e2e"])
 
 
-def test_a_draft_whose_required_checks_are_all_skipped_is_not_passed(story: Story) -> None:
+@pytest.mark.parametrize("inputs", [{"require": "checks", "checks": ""}, {"checks": "test\nlint"}])
+def test_a_draft_whose_required_checks_are_all_skipped_is_not_passed(
+    story: Story, inputs: dict[str, Any]
+) -> None:
     """The run marks it ready afterwards; a check that nobody requires has succeeded."""
     story.github.rules["main"] = [requires("test", "lint")]
     skipped = [check("test", "skipped"), check("lint", "skipped"), check("label", "success")]
-    result = by_base(story, Work(FILES, checks=Look(skipped)))
+    result = checked(story, Work(FILES, checks=Look(skipped)), **inputs)
     assert (outcome(result), items(result)) == (FAILED, ["lint", "test"])
 
 
@@ -187,6 +190,19 @@ def test_rules_that_github_refuses_stop_the_start_unless_a_check_is_named(story:
     assert warning.startswith("Checks: Could not find out which checks the base branch requires")
 
 
+@pytest.mark.parametrize(
+    ("lacks", "expected"), [("", MISSING), ("metadata: read", ("rejected", "NOT_JUDGED"))]
+)
+def test_a_run_that_was_started_elsewhere_is_not_passed_without_a_named_check(
+    story: Story, lacks: str, expected: tuple[str, str]
+) -> None:
+    """Nothing could be noted before its start."""
+    assert outcome(checked(story)) == PASSED
+    story.github.lacks(lacks)
+    result = story.play(run_id=story.runs[0].id, prompt="", require="checks")
+    assert outcome(result) == expected
+
+
 # Repositories as they are
 
 
@@ -220,10 +236,20 @@ def test_a_job_that_needs_others_is_listed_with_nothing_open_before(story: Story
     assert seconds_of(story, begins, checks="all") >= 280.0
 
 
-def test_what_has_not_finished_in_time_is_named(story: Story) -> None:
-    look = Look([check("test", None), check("lint", "success")])
-    result = checked(story, Work(FILES, checks=look), timeout="2m")
-    assert (outcome(result), items(result)) == (("timeout", "TIMEOUT"), ["test"])
+@pytest.mark.parametrize(("seconds", "named"), [(600.0, ["test"]), (105.0, [])])
+def test_what_has_not_finished_in_time_is_named(
+    story: Story, seconds: float, named: list[str]
+) -> None:
+    """Checks that end right before the timeout are read once, which proves nothing."""
+    github = story.github
+
+    def begins(sha: str) -> None:
+        github.checks[sha] = Look([check("test", None), check("lint", "success")])
+        github.later(seconds, lambda: github.checks.update({sha: GREEN}))
+
+    result = checked(story, then(github, begins), timeout="2m")
+    assert (outcome(result), items(result)) == (("timeout", "TIMEOUT"), named)
+    assert named or "too close to the timeout to be read twice" in result.ending.cause
 
 
 def test_a_flaky_check_runs_again_before_the_job_is_run_again(story: Story) -> None:

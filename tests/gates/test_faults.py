@@ -55,14 +55,19 @@ def test_what_passes_changes_nothing(story: Story, fault: dict[str, Any], positi
     assert story.world.time.monotonic() <= 120.0
 
 
-@pytest.mark.parametrize("fault", PASSING + FINAL, ids=str)
-def test_what_cannot_be_judged_does_not_pass(story: Story, fault: dict[str, Any]) -> None:
-    """And no other round is paid for it."""
-    result = story.play(
-        delivering(story, {**fault, "times": 10_000}), timeout="100s", repair="1", **ALL
-    )
+@pytest.mark.parametrize(
+    ("fault", "timeout"), [*((fault, 100) for fault in PASSING + FINAL), ({"drop": True}, 8)]
+)
+def test_what_cannot_be_judged_does_not_pass(
+    story: Story, fault: dict[str, Any], timeout: int
+) -> None:
+    """And no other round is paid for it. A timeout that leaves GitHub no time is named as such."""
+    work = delivering(story, {**fault, "times": 10_000})
+    result = story.play(work, timeout=f"{timeout}s", repair="1", **ALL)
     assert (outcome(result), result.ending.exit_code) == (("rejected", "NOT_JUDGED"), 1)
     gates = [(gate.error_code, bool(gate.remedy)) for gate in result.details.gates]
     assert gates == [("NOT_JUDGED", True)] * 5
     assert len(story.runs) == 1
-    assert story.world.time.monotonic() <= 101.0
+    assert story.world.time.monotonic() <= timeout + 1.0
+    is_late = "the timeout passed before GitHub responded" in result.ending.cause
+    assert is_late == (timeout == 8)

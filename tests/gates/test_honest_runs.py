@@ -79,11 +79,14 @@ def test_a_long_lived_branch_that_was_merged_before(story: Story, has_pull_reque
 
 
 @pytest.mark.parametrize("is_rebased", [False, True], ids=["merged", "rebased"])
-@pytest.mark.parametrize("moves", [1, 2])
+@pytest.mark.parametrize("moves", [0, 1, 2])
 def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, moves: int) -> None:
-    """A merge queue brings a colleague's protected file."""
+    """A merge queue brings a colleague's protected file. What the branch does not hold is not
+    warned of.
+    """
     github = story.github
     github.push("fix", {"src/b.ts": "b"})
+    github.push("main", {"docs/old.md": "old"})
 
     def updates() -> None:
         for number in range(moves):
@@ -96,7 +99,7 @@ def test_a_branch_takes_in_a_base_that_moves(story: Story, is_rebased: bool, mov
 
     result = story.play(Work({"src/a.ts": "a"}, before=updates), branch="fix", **PROTECTS)
     assert (outcome(result), result.details.changed) == (PASSED, True)
-    assert said(story.said, "Base: ")
+    assert bool(said(story.said, "Base: ")) == (moves > 0)
 
 
 @pytest.mark.parametrize(
@@ -200,28 +203,50 @@ def test_an_older_github_enterprise_server(tmp_path: Path, branch: str) -> None:
     assert outcome(result) == PASSED
 
 
-def test_path_gates_can_do_without_pull_requests(story: Story) -> None:
-    story.github.lacks("pull-requests: read")
-    story.github.push("fix", {"src/b.ts": "b"})
-    result = story.play(Work({"src/a.ts": "a"}), branch="fix", require="change", **PROTECTS)
-    assert outcome(result) == PASSED
-
-
 # Runs and tokens that have less than others
 
 
-def test_a_new_branch_that_was_never_pushed_keeps_to_all_paths(story: Story) -> None:
-    """The agent has answered a question, say. Whatever else is required is not there."""
-    idle = Work({}, opens_pull_request=False)
+@pytest.mark.parametrize("was_pushed", [False, True])
+def test_a_new_branch_that_is_not_there_keeps_to_all_paths(story: Story, was_pushed: bool) -> None:
+    """The agent has answered a question, say, or a person has deleted its work. Whatever else is
+    required is not there.
+    """
+    github = story.github
+
+    def goes() -> None:
+        if was_pushed:
+            github.close_pull_request(github.pull_requests[-1]["number"])
+        github.delete(branch_of(github))
+
+    files = RELEASE if was_pushed else {}
+    idle = Work(files, opens_pull_request=was_pushed, after=goes)
     assert outcome(story.play(idle, **PROTECTS)) == PASSED
     for wanted in ({"artifact": "report"}, {"checks": "test"}):
         inputs: dict[str, Any] = PROTECTS | wanted
         assert outcome(story.play(idle, **inputs)) == ("rejected", "NO_CHANGE")
 
 
-def test_paths_are_judged_without_the_right_to_list_pull_requests(story: Story) -> None:
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ({"require": "change"}, PASSED),
+        ({"require": "change", "branch": "fix"}, PASSED),
+        ({"require": "pull-request"}, ("rejected", "NOT_JUDGED")),
+    ],
+)
+def test_other_gates_can_do_without_the_right_to_list_pull_requests(
+    story: Story, inputs: dict[str, Any], expected: tuple[str, str]
+) -> None:
     story.github.lacks("pull-requests: read")
-    assert outcome(story.play(Work({"src/a.ts": "a"}), **PROTECTS)) == PASSED
+    story.github.push("fix", {"src/b.ts": "b"})
+    result = story.play(Work({"src/a.ts": "a"}), **inputs, **PROTECTS)
+    assert outcome(result) == expected
+
+
+def test_a_base_that_is_not_there_is_found_before_a_run_is_paid_for(story: Story) -> None:
+    result = story.play(Work(), base_branch="mian", **PROTECTS)
+    assert (story.runs, result.ending.exit_code) == ([], 2)
+    assert result.ending.problems[0].input == "base-branch"
 
 
 def test_a_failed_check_inside_a_network_is_named_with_its_address(story: Story) -> None:

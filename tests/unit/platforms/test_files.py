@@ -124,11 +124,12 @@ def test_a_file_that_cannot_be_written_is_named_before_a_run_is_started(
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+@pytest.mark.parametrize("named", ["", "/dev/null"])
 def test_a_step_works_without_a_file_that_the_runner_did_not_name(
-    missing: str, tmp_path: Path
+    missing: str, named: str, tmp_path: Path
 ) -> None:
-    """Other programs that run workflows do not set all of them."""
-    platform = job("github", tmp_path, **{missing: ""})
+    """Other programs that run workflows do not set all of them, or name a device."""
+    platform = job("github", tmp_path, **{missing: named})
     platform.check_files({})
     platform.set_outputs(outputs("agent/one"))
     platform.write_summary(Markdown.of("Done"))
