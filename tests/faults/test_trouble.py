@@ -407,3 +407,19 @@ def test_a_run_of_somebody_else_is_left_at_the_deadline_and_no_cancel_advised(wo
     played = case.play(timeout=50.0, on_timeout="cancel")
     says = f"The timeout passed while the run was streaming. {RUNS} {RAISE_TIMEOUT}"
     End("timeout", 1, "TIMEOUT", says).check(played, world)
+
+
+@pytest.mark.parametrize("fault", [{"drop": True}, {"status": 502, "body": "<html>"}])
+def test_a_run_whose_start_was_answered_too_late_is_no_outage(
+    world: World, fault: dict[str, Any]
+) -> None:
+    case = world.new_case("slow")
+    case.inject("start", when="after", lasts=60.0, **fault)
+    played = case.play(timeout=60.0)
+    ending = played.end.ending
+    assert (played.result, played.code, ending.error_code) == ("timeout", 1, "TIMEOUT")
+    said = sentence_of(played)
+    assert said.startswith("The run was started, but the API's response came too late: ")
+    assert said.endswith(f". {CANCELLED} {RAISE_TIMEOUT}")
+    assert case.run.status == "cancelled"
+    assert (played.end.details.run, played.end.details.key) != (None, "")

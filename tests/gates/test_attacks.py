@@ -184,30 +184,21 @@ def test_a_base_that_an_earlier_run_may_have_chosen_is_asked_for(
     assert outcome(story.play(Work(GOOD), branch="fix", base_branch="main", **PROTECTS)) == PASSED
 
 
-@pytest.mark.parametrize("is_persons", [False, True])
-def test_an_app_that_merges_has_not_had_it_reviewed(story: Story, is_persons: bool) -> None:
+@pytest.mark.parametrize(("is_persons", "by"), [(False, AGENT), (True, AGENT), (True, ADA)])
+def test_an_app_or_author_that_merges_has_not_had_it_reviewed(
+    story: Story, is_persons: bool, by: str
+) -> None:
     """The run's own pull request, or that of a person."""
     github = story.github
     if is_persons:
         github.push("fix", {"src/b.ts": "b"})
         github.open_pull_request("fix", 42, by=ADA)
-    merges = lambda: github.merge_pull_request(42, by=AGENT)  # noqa: E731 - said later
+    merges = lambda: github.merge_pull_request(42, by=by)  # noqa: E731 - said later
     inputs: dict[str, Any] = {"branch": "fix"} if is_persons else {}
     result = story.play(Work(GOOD, after=merges), require="pull-request", **inputs)
     assert outcome(result) == ("rejected", "NO_PULL_REQUEST")
-    assert items(result) == [AGENT]
+    assert items(result) == [by]
     assert result.details.pull_request_url is None
-
-
-def test_a_pull_request_that_is_merged_by_its_author_is_not_reviewed(story: Story) -> None:
-    github = story.github
-
-    def merges() -> None:
-        github.open_pull_request(branch_of(github), 42, by=ADA)
-        github.merge_pull_request(42, by=ADA)
-
-    work = Work(GOOD, opens_pull_request=False, after=merges)
-    assert outcome(story.play(work, require="pull-request")) == ("rejected", "NO_PULL_REQUEST")
 
 
 @pytest.mark.parametrize("story_of", ["closed", "retargeted", "merged by the app"])

@@ -9,7 +9,7 @@ import pytest
 
 from mogplex_ci.run.result import Ending, RunResult
 from mogplex_ci.run.updates import GateJudged
-from tests.gates.story import PASSED, Story, outcome
+from tests.gates.story import PASSED, Story, branch_of, items, outcome
 from tests.github import GitHub, Look, Work, check, status, suite
 from tests.github.repository import Files
 from tests.said import said
@@ -24,19 +24,13 @@ REQUIRES = {"type": "required_status_checks"}
 
 def tip_of(github: GitHub) -> str:
     """The newest commit of a run."""
-    name = next(name for name in reversed(github.branches) if name.startswith("mogplex/"))
-    return github.branches[name]
+    return github.branches[branch_of(github)]
 
 
 def requires(*names: str, **app: int) -> dict[str, Any]:
     """A rule that requires checks."""
     contexts = [{"context": name, **app} for name in names]
     return REQUIRES | {"parameters": {"required_status_checks": contexts}}
-
-
-def items(result: RunResult) -> list[str]:
-    gate = next(gate for gate in result.details.gates if gate.name == "checks")
-    return [item.text for item in gate.items]
 
 
 def checked(story: Story, work: Work | None = None, **inputs: Any) -> RunResult:

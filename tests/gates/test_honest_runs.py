@@ -218,8 +218,7 @@ def test_a_new_branch_that_is_not_there_keeps_to_all_paths(story: Story, was_pus
             github.close_pull_request(github.pull_requests[-1]["number"])
         github.delete(branch_of(github))
 
-    files = RELEASE if was_pushed else {}
-    idle = Work(files, opens_pull_request=was_pushed, after=goes)
+    idle = Work(RELEASE if was_pushed else {}, opens_pull_request=was_pushed, after=goes)
     assert outcome(story.play(idle, **PROTECTS)) == PASSED
     for wanted in ({"artifact": "report"}, {"checks": "test"}):
         inputs: dict[str, Any] = PROTECTS | wanted
@@ -244,7 +243,7 @@ def test_other_gates_can_do_without_the_right_to_list_pull_requests(
 
 
 def test_a_base_that_is_not_there_is_found_before_a_run_is_paid_for(story: Story) -> None:
-    result = story.play(Work(), base_branch="mian", **PROTECTS)
+    result = story.play(Work(), base_branch="nowhere", **PROTECTS)
     assert (story.runs, result.ending.exit_code) == ([], 2)
     assert result.ending.problems[0].input == "base-branch"
 

@@ -17,8 +17,10 @@ from hypothesis import given
 
 from mogplex_ci.platforms import PLATFORMS, detect
 from mogplex_ci.platforms.base import Level, Platform
+from mogplex_ci.platforms.job_log import JobLog
 from mogplex_ci.sanitize import Markdown, Sanitizer
 from mogplex_ci.untrusted import Untrusted
+from mogplex_ci.waiting import Stop
 from tests.ci_environments import environment
 from tests.npm import node_environment, node_modules
 from tests.oracles.ci_logs import READERS, obeyed
@@ -165,6 +167,13 @@ def test_a_system_obeys_what_the_platform_means_and_nothing_else(name: str, tmp_
         assert commands(name, text, tmp_path) == meant
 
     check()
+
+
+def test_a_log_that_cannot_be_polled_is_written_all_the_same() -> None:
+    """As on Windows."""
+    stream = io.StringIO()
+    JobLog(stream, Stop()).write("✔ Run succeeded\n")
+    assert stream.getvalue() == "✔ Run succeeded\n"
 
 
 _CORE = """

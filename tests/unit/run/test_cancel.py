@@ -74,13 +74,15 @@ def test_a_used_up_limit_is_outlasted_by_the_patient(world: World, case: Case) -
     assert 30.0 <= seconds <= 70.0
 
 
-@pytest.mark.parametrize("had_ended", [False, True])
+@pytest.mark.parametrize(("had_ended", "unread"), [(False, 0), (True, 0), (False, 1)])
 def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(
-    world: World, case: Case, had_ended: bool
+    world: World, case: Case, had_ended: bool, unread: int
 ) -> None:
+    """Which is read until the service has it."""
     run = {**case.run.detail(), "status": "streaming"}
     body = {"ok": True, "data": {"run": run, "status": "streaming", "alreadyTerminal": had_ended}}
     case.inject("cancel", when="after", status=200, body=body)
+    case.inject("run", status=503, times=unread)
     answer, _ = cancelled(world, case, QUICK)
     assert isinstance(answer, Cancelled)
     assert (answer.status, answer.already_terminal) == ("cancelled", had_ended)
@@ -89,20 +91,26 @@ def test_a_cancel_that_is_answered_too_early_is_judged_by_the_run(
 
 
 @pytest.mark.parametrize(
-    ("fault", "budget"),
-    [({"delay": 20.0}, QUICK), ({"drop": True}, QUICK), ({"drop": True}, PATIENT)],
-    ids=["late", "dropped", "dropped, with time"],
+    ("fault", "budget", "second"),
+    [
+        ({"delay": 20.0}, QUICK, "run"),
+        ({"drop": True}, QUICK, "run"),
+        ({"drop": True}, PATIENT, "run"),
+        ({"status": 307, "headers": {"Location": "cancel"}}, QUICK, "cancel"),
+    ],
+    ids=["late", "dropped", "dropped, with time", "redirected"],
 )
 def test_a_cancel_without_a_response_is_checked_before_it_is_sent_again(
-    world: World, case: Case, fault: dict[str, Any], budget: Budget
+    world: World, case: Case, fault: dict[str, Any], budget: Budget, second: str
 ) -> None:
+    """Or follows a redirect: the run was cancelled by this step all the same."""
     case.inject("cancel", when="after", **fault)
     before = len(world.emulator.requests)
     answer, seconds = cancelled(world, case, budget)
     assert isinstance(answer, Cancelled)
     assert (answer.status, answer.already_terminal) == ("cancelled", False)
     asked = [str(each.route) for each in world.emulator.requests[before:]]
-    assert (asked, seconds <= budget.longest_call) == (["cancel", "run"], True)
+    assert (asked, seconds <= budget.longest_call) == (["cancel", second], True)
 
 
 class Silent(requests.adapters.BaseAdapter):

@@ -21,6 +21,16 @@ def repos_of(names: list[str]) -> dict[str, Any]:
     return {"ok": True, "data": {"repos": listed}}
 
 
+UNSEEN = (
+    "is not a repository that this token can see",
+    f"{FIND_REPO} If you removed it from Mogplex's dashboard, use its id.",
+)
+SEVERAL = (
+    "is the name of several repositories",
+    "Give the id of the one, from 'mogplex-ci repos list'.",
+)
+
+
 @pytest.mark.parametrize(
     ("listed", "wanted", "found", "near"),
     [
@@ -28,30 +38,28 @@ def repos_of(names: list[str]) -> dict[str, Any]:
         (["acme/web"], "Acme/WEB", "acme/web", []),
         (["acme/web-shop", "acme/web"], "acme/web", "acme/web", []),
         (["acme/web", "Acme/Web"], "Acme/Web", "Acme/Web", []),
-        (["acme/web", "Acme/Web"], "ACME/WEB", None, ["acme/web", "Acme/Web"]),
+        (["acme/web", "Acme/Web"], "ACME/WEB", SEVERAL, ["acme/web", "Acme/Web"]),
+        (["~acme/web", "~acme/web"], "acme/web", SEVERAL, ["acme/web", "acme/web"]),
         (
             ["acme/api", "acme/webs", "o/x", "acme/web-app"],
             "acme/web",
-            None,
+            UNSEEN,
             ["acme/webs", "acme/web-app", "acme/api"],
         ),
-        ([], "acme/web", None, []),
+        ([], "acme/web", UNSEEN, []),
     ],
 )
 def test_a_repository_is_found_by_its_name_in_any_case_or_the_closest_are_named(
-    world: World, listed: list[str], wanted: str, found: str | None, near: list[str]
+    world: World, listed: list[str], wanted: str, found: str | tuple[str, str], near: list[str]
 ) -> None:
     world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
-    if found is not None:
+    if isinstance(found, str):
         assert find_repo(world.client(), wanted, timeout=5.0).full_name.text == found
         return
     with pytest.raises(UsageError) as caught:
         find_repo(world.client(), wanted, timeout=5.0)
     (problem,) = caught.value.problems
-    fault = "is not a repository that this token can see"
-    assert problem.fault == (
-        "is the name of several repositories" if wanted == "ACME/WEB" else fault
-    )
+    assert (problem.fault, problem.remedy) == found
     assert (problem.input, [name.text for name in problem.near]) == ("repo", near)
 
 
@@ -72,30 +80,3 @@ def test_a_hidden_repository_is_found_by_its_name_unless_another_one_has_it(
     world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
     one = find_repo(world.client(), wanted, timeout=5.0)
     assert (one.id[-1], one.hidden) == (str(found), is_hidden)
-
-
-@pytest.mark.parametrize(
-    ("listed", "wanted", "fault", "remedy"),
-    [
-        (
-            ["acme/web"],
-            "acme/attic",
-            "is not a repository that this token can see",
-            f"{FIND_REPO} If you removed it from Mogplex's dashboard, use its id.",
-        ),
-        (
-            ["~acme/web", "~acme/web"],
-            "acme/web",
-            "is the name of several repositories",
-            "Give the id of the one, from 'mogplex-ci repos list'.",
-        ),
-    ],
-)
-def test_a_message_says_what_to_do_about_hidden_repositories(
-    world: World, listed: list[str], wanted: str, fault: str, remedy: str
-) -> None:
-    world.new_case().inject("repos", status=200, body=repos_of(listed), times="always")
-    with pytest.raises(UsageError) as caught:
-        find_repo(world.client(), wanted, timeout=5.0)
-    (problem,) = caught.value.problems
-    assert (problem.fault, problem.remedy) == (fault, remedy)

@@ -12,10 +12,10 @@ from mogplex_ci.run.endings import (
     ending_of_error,
     ending_of_run,
 )
-from mogplex_ci.run.result import Result, RunDetails
-from mogplex_ci.sanitize import Sanitizer
+from mogplex_ci.run.result import Result, RunDetails, is_own_pull_request
 from mogplex_ci.untrusted import Untrusted
 from tests.unit.report.events import (
+    PULL_REQUEST,
     SUCCESSFUL,
     call,
     delivery,
@@ -123,15 +123,6 @@ def test_a_rate_limit_says_when_there_is_room_again_if_the_api_says_so() -> None
     assert ending_of_error(RateLimitedError("limited", retry_after=0.0)).remedy == unknown
 
 
-def test_an_unknown_status_is_named_and_a_newer_version_advised() -> None:
-    ended = ending_of_run(run("hibernating"), timeline(*SUCCESSFUL))
-    said = f"{Sanitizer().message(ended.cause)}. {Sanitizer().message(ended.remedy)}"
-    assert said == (
-        "the timeout passed while the run had the unknown status hibernating. "
-        "Use a newer version of this program."
-    )
-
-
 @pytest.mark.parametrize(
     ("events", "fields", "passes"),
     [
@@ -172,3 +163,28 @@ def test_a_dry_run_that_was_interrupted_stays_so() -> None:
         assert as_dry_run(result(kind).ending).result is kind
     played = as_dry_run(result(Result.FAILED, *SUCCESSFUL, cause="the run failed").ending)
     assert (played.result, played.exit_code, played.cause) == (Result.DRY_RUN, 0, "")
+
+
+SERVERS = ("https://github.com", "https://git.example/")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_own"),
+    [
+        (PULL_REQUEST, True),
+        (f"{PULL_REQUEST}/", True),
+        ("https://GitHub.com/ACME/Web/pull/123456789", True),
+        ("https://git.example/acme/web/pull/1", True),
+        ("https://github.com/acme/other/pull/1", False),
+        ("https://evil.example/acme/web/pull/1", False),
+        ("http://github.com/acme/web/pull/1", False),
+        ("https://github.com/acme/web/pull/1234567890", False),
+        ("https://github.com/acme/web/pull/", False),
+        ("https://github.com/acme/web/issues/1", False),
+        ("https://github.com/acme/web/pull/1/files", False),
+        ("https://github.com/acme/web/pull/1?a", False),
+        (f"see {PULL_REQUEST}", False),
+    ],
+)
+def test_a_pull_request_is_the_repositorys_own(url: str, *, is_own: bool) -> None:
+    assert is_own_pull_request(Untrusted(url), "Acme/web", SERVERS) is is_own
