@@ -16,7 +16,7 @@ from mogplex_ci.gate_kinds import (
 from mogplex_ci.gates.case import NOTHING_CHANGED, Case
 from mogplex_ci.gates.changes import has_changed
 from mogplex_ci.github_api import ChangedFile
-from mogplex_ci.inputs.patterns import Patterns
+from mogplex_ci.inputs.patterns import NO_PATTERNS, Patterns
 from mogplex_ci.run.result import Gate
 from mogplex_ci.untrusted import Untrusted
 
@@ -140,9 +140,7 @@ def judge_append_only_paths(case: Case) -> Gate:
     """Judge whether no file inside was deleted, moved out or changed without counted lines, and
     whether together they lost no more lines than they gained.
     """
-    patterns = case.inputs.append_only_paths
-    if patterns is None:
-        return case.passes(APPEND_ONLY_PATHS, "no path is append-only")
+    patterns = case.inputs.append_only_paths or NO_PATTERNS
     files = [file for file in _files(case) if _was_inside(file, patterns)]
     lost = [*_lost_files(case, files, patterns), *_lost_lines(files, patterns)]
     if not lost:

@@ -76,6 +76,10 @@ class Patterns(NamedTuple):
         )
 
 
+NO_PATTERNS: Final = Patterns(GitIgnoreSpec(()), GitIgnoreSpec(()))
+"""Nothing is inside."""
+
+
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 

@@ -201,7 +201,7 @@ def test_an_app_or_author_that_merges_has_not_had_it_reviewed(
     assert result.details.pull_request_url is None
 
 
-@pytest.mark.parametrize("story_of", ["closed", "retargeted", "merged by the app"])
+@pytest.mark.parametrize("story_of", ["closed", "retargeted", "merged by the app", "is behind"])
 def test_a_pull_request_that_changes_while_checks_run_is_read_again(
     story: Story, story_of: str
 ) -> None:
@@ -210,6 +210,7 @@ def test_a_pull_request_that_changes_while_checks_run_is_read_again(
         "closed": github.close_pull_request,
         "retargeted": lambda: github.retarget(42, "junk"),
         "merged by the app": lambda: github.merge_pull_request(by=AGENT),
+        "is behind": lambda: github.pull_request(42)["head"].update(sha="0" * 40),
     }
 
     def then() -> None:

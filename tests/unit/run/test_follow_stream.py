@@ -232,7 +232,7 @@ def test_a_stream_that_cannot_be_resumed_is_not_tried_at_each_gap(world: World) 
     """In the seconds of a vain try more events can fall out of the page: there would be no end of
     gaps.
     """
-    case = world.new_case("flood", poll_interval=0.2)
+    case = world.new_case("torrent", poll_interval=2.5)
     case.inject("stream", times="always", status=502)
     played = case.play()
     assert (played.result, len(said(played.updates, "Events missing"))) == ("success", 1)
