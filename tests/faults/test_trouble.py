@@ -97,7 +97,7 @@ def sentence_of(played: Played) -> str:
     """
     ended = played.end
     facts = Facts(ended, SAFE, github(), typed_inputs(), 0.0)
-    remedy = facts.remedy or ""
+    remedy = re.sub("running; this step [^.]*", "running", facts.remedy or "")
     left = re.search(LEFT_AS_SAID, remedy)
     if left is not None:
         remedy = " ".join(filter(None, [LEFT, remedy.replace(left[0], "").strip()]))
@@ -140,8 +140,8 @@ class End:
 
 
 RE_RUN: Final = "Run the job again to follow it."
-MAY_RUN: Final = "The run may still be running; this step stopped following it. " + RE_RUN
-RUNS: Final = "The run is still running; this step stopped following it. " + RE_RUN
+MAY_RUN: Final = "The run may still be running. " + RE_RUN
+RUNS: Final = "The run is still running. " + RE_RUN
 LEFT: Final = "The run may still be running."
 LEFT_AS_SAID: Final = (
     r"The run may still be running(, because it could not be cancelled: .*)?\."

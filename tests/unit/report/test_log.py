@@ -349,15 +349,15 @@ def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str])
     )
     assert levels(log) == made
     assert any("does not know it" in line for line in log.timeline)
-    assert any("The timeout passed. The run is still running" in line for line in log.timeline)
+    assert any("The timeout passed. " in line for line in log.timeline)
 
 
 @pytest.mark.parametrize(
     ("events", "is_unread", "told"),
     [
-        (SUCCESSFUL, True, "The run's events say that it has finished; its status could not be"),
-        (SUCCESSFUL[:6], True, "The run may still be running; this step stopped following it."),
-        (SUCCESSFUL[:6], False, "The run is still running; this step stopped following it."),
+        (SUCCESSFUL, True, "events say that it has finished"),
+        (SUCCESSFUL[:6], True, "may still be running"),
+        (SUCCESSFUL[:6], False, "is still running"),
     ],
 )
 def test_a_run_that_is_left_is_called_what_is_known_of_it(
