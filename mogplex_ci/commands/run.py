@@ -95,9 +95,8 @@ def _start(session: Session, options: argparse.Namespace) -> Started:
     base = options.idempotency_key or str(uuid.uuid4())
     key = Key(base, explicit=True, attempt="", later_attempt=False)
     starter = Starter(session.service, request, key, "auto")
-    del starter.keys[1:]  # a run under the key is the one, however it ended
     try:
-        return starter.start(session.service.now + RETRY_SECONDS)
+        return starter.start_once(session.service.now + RETRY_SECONDS)
     except StopRequested:
         if starter.unanswered is not None:
             session.console.fail(

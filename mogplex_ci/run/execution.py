@@ -155,7 +155,7 @@ class Execution:
             self._on_unanswered,
             knows_repo=self._repo is not None,
         )
-        starting = Starting(repo_id, self._repo, starter.keys[0])
+        starting = Starting(repo_id, self._repo, plan.key.first(self._inputs.on_rerun))
         self._before_start(starting)
         self._service.say(starting)
         started = starter.start(self._service.deadline)

@@ -63,9 +63,13 @@ class Key(NamedTuple):
         """
         return self._replace(base=_extended(self.base, f"r{number}-a{self.attempt}"))
 
+    def first(self, on_rerun: OnRerun) -> str:
+        """Return the key to try first."""
+        return _extended(self.base, self.attempt) if on_rerun == "new" else self.base
+
     def chain(self, on_rerun: OnRerun) -> list[str]:
         """Return the keys to try, in order."""
-        first = _extended(self.base, self.attempt) if on_rerun == "new" else self.base
+        first = self.first(on_rerun)
         return [first, *(_extended(first, f"g{number}") for number in range(2, MAX_CHAIN + 1))]
 
 
@@ -105,8 +109,6 @@ class Starter:
     ) -> None:
         """``on_unanswered``: see ``Execution``; ``knows_repo``: the token lists the repository."""
         self.request = request
-        self.keys = key.chain(on_rerun)
-        """The keys that are left; the next request has the first of them."""
         self.unanswered: UnansweredStart | None = None
         """The request that may have started a run whose id is not known."""
         self._service = service
@@ -125,16 +127,17 @@ class Starter:
                 ``unanswered``.
             StopRequested: a stop signal came; see ``unanswered``.
         """
+        keys = self._key.chain(self._on_rerun)
         # A key that belongs to another request may belong to an earlier try of this step.
         may_replace_request = self._on_rerun == "auto" and self._key.later_attempt
         while True:
-            key, *others = self.keys
+            key, *others = keys
             try:
                 response, is_first = self._ask(key, deadline)
             except KeyConflictError:
                 if not others or not may_replace_request:
                     raise
-                self.keys = others
+                keys = others
                 words: LiteralString = (
                     "The key belongs to an earlier, different request; next idempotency key: {}"
                 )
@@ -151,8 +154,16 @@ class Starter:
                 return started._replace(keys_used_up=needs_next_key)
             if not is_dead:
                 self._has_requeued = True
-            self.keys = others
+            keys = others
             self._say_next_key(run, others[0])
+
+    def start_once(self, deadline: float) -> Started:
+        """Start the run under the first key alone, or find the one under it, however that ended;
+        otherwise as ``start``.
+        """
+        key = self._key.first(self._on_rerun)
+        response, is_first = self._ask(key, deadline)
+        return self._started(response, key, joined=response.replayed and is_first)
 
     def _say_next_key(self, run: Run, key: str) -> None:
         words: LiteralString = (

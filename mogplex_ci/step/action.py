@@ -120,7 +120,7 @@ def _known_outputs(step: Step, plan: Plan) -> Mapping[str, CleanText | None]:
     """
     key = None
     if plan.inputs.run_id is None:
-        key = plan.key.chain(plan.inputs.on_rerun)[0]
+        key = plan.key.first(plan.inputs.on_rerun)
     return {"idempotency-key": step.recorder.safe.key(key)}
 
 
