@@ -55,10 +55,6 @@ class Client:
         """The run and digest of the newest answer with events, and its page: the answer itself may
         be megabytes.
         """
-        self.has_no_stream = ""
-        """Why events of this service are polled; empty while streaming works, or was not tried
-        yet.
-        """
 
     @property
     def requests_sent(self) -> int:

@@ -30,7 +30,6 @@ class Player:
     Nothing is sent: whatever repository, agent or worktree is asked for exists.
     """
 
-    has_no_stream = ""
     requests_sent = 0
 
     def __init__(self, recording: Recording, clock: Clock) -> None:

@@ -86,17 +86,14 @@ class Follower:
         service = self._service
         interval = self._interval
         self._name_status()
-        if not self._is_polled:
+        if not service.is_polled:
             with closing(
                 Stream(service, self._feed, self._checks, interval.before_stream())
             ) as stream:
                 failed = self._take_news(stream, self._last_check_at, lambda: self._is_over)
             if failed is not None:
-                # The rounds of ``repair`` share the client, and need not find it out again.
-                service.client.has_no_stream = failed.why
-                why = Untrusted(failed.why)
-                service.say(updates.Said("Reading events by polling: {}", (why,)))
-        if self._is_polled:
+                service.give_up_streams(failed.why)
+        if service.is_polled:
             polls = Polls(service, self._feed, self._checks, interval)
             self._take_news(polls, self._last_check_at, lambda: self._is_over)
         if not self._is_over:
@@ -127,10 +124,6 @@ class Follower:
     @property
     def _is_over(self) -> bool:
         return self.run.is_terminal or self.run.is_paused
-
-    @property
-    def _is_polled(self) -> bool:
-        return bool(self._service.client.has_no_stream)
 
     @property
     def _last_check_at(self) -> float:
@@ -210,7 +203,7 @@ class Follower:
         service = self._service
         began = service.now
         for pause in LATE_EVENT_PAUSES:
-            is_saved = self._has_last and self._interval.is_shared and self._is_polled
+            is_saved = self._has_last and self._interval.is_shared and service.is_polled
             if is_saved or service.now + pause >= service.deadline:
                 break
             service.sleep_until(service.now + pause)
@@ -230,7 +223,7 @@ class Follower:
                 break
             asked_at = service.now
             self._on_page(page)
-            is_quiet = self._is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
+            is_quiet = service.is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
             if self._changed_at < asked_at and is_quiet and self._has_last:
                 break
 

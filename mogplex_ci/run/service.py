@@ -13,7 +13,8 @@ from mogplex_ci.errors import ForbiddenError, MogplexError, NotAuthorizedError, 
 from mogplex_ci.models import FEED_LIMIT, EventPage, Run
 from mogplex_ci.platforms.system import USUAL_STOP_SECONDS, StopSeconds
 from mogplex_ci.run.feed import Feed
-from mogplex_ci.run.updates import Update
+from mogplex_ci.run.updates import Said, Update
+from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class Service:
         self.deadline = self._began + timeout
         self.stop_seconds = stop_seconds
         """How long the CI system lets a stopped step work."""
+        self.is_polled = False
+        """Whether events are polled: a stream was of no use to an earlier round, or to this one."""
 
     @property
     def now(self) -> float:
@@ -107,6 +110,11 @@ class Service:
             return self.client.stream(
                 feed.run_id, last_event_id=last_id, timeout=self._call_seconds, clock=self.clock
             )
+
+    def give_up_streams(self, why: str) -> None:
+        """Poll from now on, also in later rounds: each failed stream takes seconds."""
+        self.is_polled = True
+        self.say(Said("Reading events by polling: {}", (Untrusted(why),)))
 
     def next_item(self, stream: EventStream, until: float) -> StreamItem | StreamClosed | None:
         """Return the next item of ``stream``, or None at the time ``until``."""
