@@ -195,37 +195,44 @@ class Follower:
     def _read_late_events(self) -> None:
         """Read the run's commit, and the events that are written after the terminal status, until
         there are no more, for up to two seconds.
-
-        If the API does not respond, and the event that ends the run was not seen, the request is
-        repeated for longer. If jobs that poll share the token and that event was seen, the request
-        is saved.
         """
         service = self._service
         began = service.now
         for pause in LATE_EVENT_PAUSES:
-            is_saved = self._has_last and self._interval.is_shared and service.is_polled
-            if is_saved or service.now + pause >= service.deadline:
-                break
+            # Jobs that poll share the token's 60 requests a minute.
+            if self._has_last and service.is_polled and self._interval.is_shared:
+                return
+            if service.now + pause >= service.deadline:
+                return
             service.sleep_until(service.now + pause)
-            seconds = LATE_EVENTS_SECONDS
-            if self._has_last:
-                seconds = sum(LATE_EVENT_PAUSES)
             try:
-                page = service.answer_to(
-                    lambda left: service.client.events(
-                        self.run.id, seen=self._feed.seen, timeout=left
-                    ),
-                    began + seconds,
-                )
+                page = self._late_page(began)
             except MogplexError as error:
                 if not self._has_last:
                     self._note_missing("The last events could not be read: {}", error.cause)
-                break
-            asked_at = service.now
+                return
+            read_at = service.now
             self._on_page(page)
+            has_news = self._changed_at >= read_at
+            # A stream shows the end at once, and the agent's last text can follow it by a moment.
             is_quiet = service.is_polled or service.now - self._event_at >= LATE_EVENT_QUIET
-            if self._changed_at < asked_at and is_quiet and self._has_last:
-                break
+            if self._has_last and is_quiet and not has_news:
+                return
+
+    def _late_page(self, ended_at: float) -> EventPage:
+        """Read the events of a run that was over at ``ended_at``, a time of the clock, and try
+        longer if the event that ends the run was not seen.
+
+        Raises:
+            MogplexError: the API gave no usable answer in time.
+            StopRequested: a stop signal came.
+        """
+        service = self._service
+        seconds = sum(LATE_EVENT_PAUSES) if self._has_last else LATE_EVENTS_SECONDS
+        return service.answer_to(
+            lambda left: service.client.events(self.run.id, seen=self._feed.seen, timeout=left),
+            ended_at + seconds,
+        )
 
     @property
     def _has_last(self) -> bool:
