@@ -13,7 +13,6 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.gate_kinds import CHECKS
 from mogplex_ci.gates.case import Case
-from mogplex_ci.models import Repo
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 
@@ -25,16 +24,15 @@ _MERGED_INTO: Final = "Set it to the branch that the work is to be merged into."
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/()-]{0,60}")
 
 
-def note(case: Case, repo: Repo | None) -> None:
-    """Note the base and the branch, once.
+def note(case: Case) -> None:
+    """Note the base and the branch.
 
     Raises:
         UsageError: the base is in doubt or not there, or no check is named.
         NotNotedError: GitHub does not report them.
         StopRequested: a stop signal came.
     """
-    case.connect(repo)
-    if case.github is None or case.is_noted:
+    if case.github is None:
         return
     ends = case.service.now + NOTE_SECONDS
     branch = case.inputs.branch

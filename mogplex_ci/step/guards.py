@@ -17,7 +17,6 @@ from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
-from mogplex_ci.step.rights import require_rights, rights_needed
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import bounded
 from mogplex_ci.words.event_words import Words, event_text
@@ -129,24 +128,6 @@ def _warn(step: Step, inputs: ActionInputs) -> None:
     is_told_apart = is_chosen or inputs.key_suffix or inputs.matrix_job.values
     if not step.platform.has_clean_up and not is_told_apart:
         step.recorder.warn("No post step", _WITHOUT_ACTION, "${{ strategy.job-index }}")
-
-
-def require_rights_of_run(
-    step: Step, inputs: ActionInputs, github: GitHubApi | None, base: str
-) -> None:
-    """Query GitHub for the rights that gates and ``repair`` need in the repository of a run that is
-    about to start from the branch ``base``.
-
-    Raises:
-        MissingRightsError: with all missing rights.
-        StopRequested: a stop signal came.
-    """
-    rights = rights_needed(inputs)
-    if not rights or github is None:
-        return
-    is_workflow = bool(step.platform.workflow_run)
-    with step.stop.interrupting():
-        require_rights(github, rights, base, clock=step.clock, is_workflow=is_workflow)
 
 
 def include_event(step: Step, inputs: ActionInputs) -> ActionInputs:

@@ -22,7 +22,7 @@ from mogplex_ci.run.result import Ending, Result, Round, RunDetails, RunResult
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import NextRound, Starting
 from mogplex_ci.step.evidence import report_for_agent
-from mogplex_ci.step.guards import require_rights_of_run
+from mogplex_ci.step.rights import require_rights_of_run
 from mogplex_ci.step.step import Step
 
 MIN_TIME: Final = 0.1
@@ -43,15 +43,11 @@ class Rounds:
         plan: Plan,
         case: Case,
         on_unanswered: Callable[[UnansweredStart | None], None],
-        before_first_start: Callable[[Starting], None] = lambda _: None,
     ) -> None:
-        """``plan`` is that of the first run; ``on_unanswered``: see ``Execution``.
-        ``before_first_start`` raises if no run may be started.
-        """
+        """``plan`` is that of the first run; ``on_unanswered``: see ``Execution``."""
         self._plan = plan
         self._case = case
         self._on_unanswered = on_unanswered
-        self._before_first_start = before_first_start
         self._execution = self._execution_of(plan)
         self._rounds: list[Round] = []
         self._last: RunDetails | None = None
@@ -102,8 +98,9 @@ class Rounds:
     def _before_start(self, starting: Starting) -> None:
         """Check the token's rights, and note what the gates must know, before the first start."""
         if not self._case.is_noted:
-            self._before_first_start(starting)
-            note(self._case, starting.repo)
+            self._case.connect(starting.repo)
+            require_rights_of_run(self._case)
+            note(self._case)
 
     def _execute(self) -> RunResult:
         """Execute one run and return its result."""
@@ -228,10 +225,6 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Rounds:
     def connect(repo: Repo) -> GitHubApi | None:
         return None if inputs.dry_run else step.github(inputs, repo.full_name.text)
 
-    def check_rights(starting: Starting) -> None:
-        case.connect(starting.repo)
-        require_rights_of_run(step, inputs, case.github, case.base)
-
     case = Case(
         inputs,
         service,
@@ -240,4 +233,4 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Rounds:
         own_run=step.platform.workflow_run,
         servers=step.platform.github_servers,
     )
-    return Rounds(plan, case, recorder.save_start, check_rights)
+    return Rounds(plan, case, recorder.save_start)

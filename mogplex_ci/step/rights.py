@@ -10,6 +10,7 @@ from typing import Final
 
 from mogplex_ci import errors
 from mogplex_ci.gate_kinds import GATES
+from mogplex_ci.gates import Case
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.waiting import Clock
@@ -37,6 +38,23 @@ _OTHER_REPOSITORY: Final = (
     "A workflow's own token cannot see other private repositories: use the token of a GitHub App "
     "installed there."
 )
+
+
+def require_rights_of_run(case: Case) -> None:
+    """Query GitHub for the rights that gates and ``repair`` need in the repository of a run that is
+    about to start.
+
+    Raises:
+        MissingRightsError: with all missing rights.
+        StopRequested: a stop signal came.
+    """
+    rights = rights_needed(case.inputs)
+    if not rights or case.github is None:
+        return
+    clock = case.service.clock
+    is_workflow = bool(case.own_run)
+    with case.service.stop.interrupting():
+        require_rights(case.github, rights, case.base, clock=clock, is_workflow=is_workflow)
 
 
 def rights_needed(inputs: ActionInputs) -> list[str]:

@@ -74,7 +74,6 @@ class Step:
         self.inputs = inputs_of(env)
         self.secrets: Sequence[str] = ()
         """Values that the step masks."""
-        self.before_first_start: Callable[[Starting], None] = lambda _: None
         self._world, self._api = world, api
         self.elapsed: Callable[[], float]
         """Tells how many seconds the try takes."""
@@ -101,7 +100,7 @@ class Step:
             Sanitizer(self.secrets),
         )
         plan = self.case.plan(inputs=self.inputs)
-        rounds = Rounds(plan, case, lambda _: None, self.before_first_start)
+        rounds = Rounds(plan, case, lambda _: None)
         try:
             return rounds.perform()
         except StopRequested:

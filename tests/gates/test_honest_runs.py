@@ -230,10 +230,10 @@ def test_a_new_branch_that_is_not_there_keeps_to_all_paths(story: Story, was_pus
     [
         ({"require": "change"}, PASSED),
         ({"require": "change", "branch": "fix"}, PASSED),
-        ({"require": "pull-request"}, ("rejected", "NOT_JUDGED")),
+        ({"require": "pull-request"}, ("error", "GITHUB_RIGHTS")),
     ],
 )
-def test_other_gates_can_do_without_the_right_to_list_pull_requests(
+def test_only_the_gate_of_pull_requests_needs_the_right_to_list_them(
     story: Story, inputs: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     story.github.lacks("pull-requests: read")
