@@ -112,7 +112,11 @@ class Console:
             self.fail(template, *values)
         remedy = remedy_of(error)
         if remedy:
-            self._write(sys.stderr, self.safe.line("hint: {}", remedy))
+            self.hint(remedy)
+
+    def hint(self, remedy: str) -> None:
+        """Print what to do."""
+        self._write(sys.stderr, self.safe.line("hint: {}", remedy))
 
     def _write(self, stream: TextIO, text: str) -> None:
         if self._colours and stream.isatty():

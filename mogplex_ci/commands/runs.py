@@ -29,6 +29,7 @@ from mogplex_ci.run.cancel import cancelling
 from mogplex_ci.run.endings import ending_of_error, ending_of_run
 from mogplex_ci.run.feed import FIRST_KINDS
 from mogplex_ci.run.follow import Follower
+from mogplex_ci.run.result import Ending
 from mogplex_ci.run.service import Service
 from mogplex_ci.run.updates import Update
 from mogplex_ci.sanitize import SafeText, Sanitizer, Value, duration, timestamp
@@ -151,7 +152,7 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         # also when an error or a signal ends it
         console.quote(lines.end(is_complete=False))
     run = ended.run
-    exit_code = ending_of_run(run, follower.timeline, ended.trouble).exit_code
+    ending = ending_of_run(run, follower.timeline, ended.trouble)
     if not run.is_terminal and not run.is_paused:
         console.fail(
             "--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s"
@@ -159,12 +160,12 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
         # This command has started nothing, so an outage has its own code here.
         if ended.trouble is not None:
             return ending_of_error(ended.trouble).exit_code
-        return exit_code
+        return ending.exit_code
     _tell_end(run, lines, console)
     if run.is_paused:
-        _tell_pause(follower.timeline.checkpoint, console)
+        _tell_pause(ending, follower.timeline.checkpoint, console)
     if options.exit_status:
-        return exit_code
+        return ending.exit_code
     return 0
 
 
@@ -186,12 +187,13 @@ def _tell_pull_request(lines: "EventLines | PrettyLines", console: Console) -> N
         console.lines([console.safe.sentence("pull request: ", lines.pull_request)])
 
 
-def _tell_pause(checkpoint: Checkpoint | None, console: Console) -> None:
+def _tell_pause(ending: Ending, checkpoint: Checkpoint | None, console: Console) -> None:
     """Warn that the run waits, for which answer, and where its work can be looked at."""
-    if checkpoint is None or not checkpoint.summary:
-        console.warn("the run stays paused until it is cancelled")
+    if ending.detail:
+        console.warn("{}: {}", ending.cause, ending.detail)
     else:
-        console.warn("the run stays paused until it is cancelled: {}", checkpoint.summary)
+        console.warn("{}", ending.cause)
+    console.hint(ending.remedy)
     preview = console.safe.url(checkpoint.preview_url) if checkpoint else None
     if preview:
         console.warn("preview: {}", preview)

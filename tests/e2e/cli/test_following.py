@@ -115,7 +115,9 @@ def test_a_paused_run_ends_the_following(terminal: Terminal, as_json: bool) -> N
         assert last == f"--- run {run_id} awaiting_input ---"
         assert "CHECKPOINT" not in ended.out
     assert ended.err.splitlines() == [
-        "warning: the run stays paused until it is cancelled: Which of the two?",
+        "warning: the run is paused and is waiting for an answer: Which of the two?",
+        "hint: The run stays paused and keeps its sandbox until it is cancelled. "
+        "Put the answer into the prompt, and start a new run.",
         "warning: preview: https://preview.example/7",
     ]
     assert ended.code == 0
