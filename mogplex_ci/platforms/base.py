@@ -96,8 +96,6 @@ class Platform:
         """
         self.is_dry_run = False
         """Whether the step only plays a run; set once its inputs are read."""
-        self.key_suffix = ""
-        """The step's input ``key-suffix``; set once its inputs are read."""
         self.log_size = 0
         """Bytes of all that was written to the job log; see ``size_in_log``."""
         self._stream = stream

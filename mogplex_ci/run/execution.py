@@ -86,16 +86,13 @@ class Execution:
         unanswered = self._unanswered
         is_foreign = isinstance(self._cancel_failure, errors.ForeignRunError)
         timeline = follower.timeline if follower is not None else Timeline()
-        key = started.key if started is not None else ""
-        if started is None and unanswered is not None:
-            key = unanswered.key
         return RunDetails(
             requests_sent=self._service.client.requests_sent,
             timeline=timeline,
             pull_request_url=timeline.outcome.pull_request_url,
             repo=self._repo,
             run=self._run,
-            key=key,
+            key=started.key if started is not None else "",
             joined=started is not None and started.joined,
             may_be_earlier=started is not None and started.may_be_earlier,
             cancelled_by_step=self._cancelled is not None and not self._cancelled.already_terminal,

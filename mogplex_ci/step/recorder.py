@@ -77,7 +77,6 @@ class Recorder:
         """Open the reports that the inputs ask for."""
         self._inputs = inputs
         self._platform.is_dry_run = bool(inputs.dry_run)
-        self._platform.key_suffix = inputs.key_suffix
         self.log.lines.wanted = inputs.annotations
         self.open_files(inputs.output_dir)
         for problem in warnings:
