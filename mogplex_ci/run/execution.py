@@ -41,17 +41,12 @@ class Execution:
         self,
         service: Service,
         plan: Plan,
-        on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
         *,
         before_start: Callable[[Starting], None] = lambda _: None,
     ) -> None:
-        """``service`` has the step's deadline. ``on_unanswered`` is called with a start request
-        right before it is sent, and with None when it is certain that it has started nothing.
-        ``before_start`` raises if no run may be started.
-        """
+        """``service`` has the step's deadline. ``before_start`` raises if no run may be started."""
         self._service = service
         self._plan = plan
-        self._on_unanswered = on_unanswered
         self._before_start = before_start
         self._inputs = plan.inputs
         self._repo: Repo | None = None
@@ -149,7 +144,6 @@ class Execution:
             self._inputs.start_request(repo_id, plan.repair),
             plan.key,
             self._inputs.on_rerun,
-            self._on_unanswered,
             knows_repo=self._repo is not None,
         )
         starting = Starting(repo_id, self._repo, plan.key.first(self._inputs.on_rerun))

@@ -8,7 +8,7 @@ under one is dead, the next one is used.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, LiteralString, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.errors import (
@@ -21,7 +21,7 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.models import Run, StartedRun, StartRequest, UnansweredStart
 from mogplex_ci.run.service import Service
-from mogplex_ci.run.updates import Said, Started
+from mogplex_ci.run.updates import Said, Started, StartInDoubt
 from mogplex_ci.untrusted import Untrusted
 
 MAX_KEY_LENGTH: Final = 200
@@ -103,18 +103,16 @@ class Starter:
         request: StartRequest,
         key: Key,
         on_rerun: OnRerun,
-        on_unanswered: Callable[[UnansweredStart | None], None] = lambda _: None,
         *,
         knows_repo: bool = True,
     ) -> None:
-        """``on_unanswered``: see ``Execution``; ``knows_repo``: the token lists the repository."""
+        """``knows_repo``: the token lists the repository."""
         self.request = request
         self.unanswered: UnansweredStart | None = None
         """The request that may have started a run whose id is not known."""
         self._service = service
         self._key = key
         self._on_rerun = on_rerun
-        self._on_unanswered = on_unanswered
         self._knows_repo = knows_repo
         self._has_requeued = False
         """Whether a start that was never queued was repeated, which is done once."""
@@ -220,4 +218,4 @@ class Starter:
         self.unanswered = None
         if key is not None:
             self.unanswered = UnansweredStart(key, self.request, self._key.explicit)
-        self._on_unanswered(self.unanswered)
+        self._service.say(StartInDoubt(self.unanswered))

@@ -6,7 +6,7 @@ from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.api.retry import Waiting
 from mogplex_ci.errors import MogplexError
-from mogplex_ci.models import Event, Repo, Run
+from mogplex_ci.models import Event, Repo, Run, UnansweredStart
 from mogplex_ci.run.agent_text import Checkpoint
 from mogplex_ci.run.result import Gate
 from mogplex_ci.run.timeline import Entry
@@ -34,6 +34,13 @@ class Starting(NamedTuple):
     repo: Repo | None
     """None when the token does not list it."""
     key: str
+
+
+class StartInDoubt(NamedTuple):
+    """A start request is about to be sent, and may start a run whose id stays unknown."""
+
+    start: UnansweredStart | None
+    """None: it is certain by now that it has started nothing."""
 
 
 class Started(NamedTuple):
@@ -175,6 +182,7 @@ class CancelFailed(NamedTuple):
 Update = (
     Waiting
     | Starting
+    | StartInDoubt
     | Started
     | NextRound
     | StatusChanged

@@ -72,7 +72,7 @@ def execute(step: Step, plan: Plan) -> RunResult:
 
 
 def _perform(step: Step, plan: Plan, service: Service) -> RunResult:
-    runs: Execution | Rounds = Execution(service, plan, step.recorder.save_start)
+    runs: Execution | Rounds = Execution(service, plan)
     if plan.inputs.gates:
         runs = rounds_of(step, plan, service)
     try:

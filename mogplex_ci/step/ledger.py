@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mogplex_ci.models import UnansweredStart
-from mogplex_ci.run.updates import Cancelling, Started, Update
+from mogplex_ci.run.updates import Cancelling, Started, StartInDoubt, Update
 from mogplex_ci.step.state import OpenRun
 
 
@@ -37,6 +37,8 @@ class Ledger:
             # ``post`` must not cancel a run that may be another job's.
             known = OpenRun(self._base_url, update.key, update.run.id)
             self._set(known if update.owned else None)
+        elif isinstance(update, StartInDoubt):
+            self._set(self._in_doubt(update.start))
         elif isinstance(update, Cancelling):
             self._is_cancelling = True
             state = self._open
@@ -45,15 +47,11 @@ class Ledger:
                 state = state._replace(run_id=update.run_id, request=None)
             self._set(state)
 
-    def save_unanswered(self, start: UnansweredStart | None) -> None:
-        """Note a start request right before it is sent: it may make a run whose id is not known.
-        None: it is certain that it made none.
-        """
+    def _in_doubt(self, start: UnansweredStart | None) -> OpenRun | None:
         if start is None:
-            self._set(None)
-            return
+            return None
         key, request, may_be_foreign = start
-        self._set(OpenRun(self._base_url, key, request=request, may_be_foreign=may_be_foreign))
+        return OpenRun(self._base_url, key, request=request, may_be_foreign=may_be_foreign)
 
     def _set(self, state: OpenRun | None) -> None:
         self._open = state

@@ -7,7 +7,6 @@ from typing import LiteralString
 
 from mogplex_ci.errors import InternalError, UsageError
 from mogplex_ci.inputs.read import ActionInputs
-from mogplex_ci.models import UnansweredStart
 from mogplex_ci.output_names import (
     ARTIFACT_FILE,
     DIAGNOSTICS_FILE,
@@ -29,7 +28,7 @@ from mogplex_ci.report.summary import Summary
 from mogplex_ci.run.endings import detached, without_outputs
 from mogplex_ci.run.plan import Plan
 from mogplex_ci.run.result import Ending, RunDetails, RunResult
-from mogplex_ci.run.updates import Started, Update
+from mogplex_ci.run.updates import Started, StartInDoubt, Update
 from mogplex_ci.sanitize import Sanitizer, Value
 from mogplex_ci.step.ledger import Ledger
 from mogplex_ci.step.planning import run_name
@@ -139,19 +138,14 @@ class Recorder:
         """Warn; ``template`` and ``values`` are those of ``Sanitizer.line``."""
         self.log.lines.warn(title, self.safe.line(template, *values))
 
-    def save_start(self, start: UnansweredStart | None) -> None:
-        """Save a start request that is about to be sent; None when it is certain that it has
-        started nothing.
-        """
-        if self._ledger:
-            self._ledger.save_unanswered(start)
-
     def on(self, update: Update) -> None:
         """Record an update of the run: its state for ``post`` first, and its ids before a report
         waits for GitHub.
         """
         if self._ledger:
             self._ledger.on(update)
+        if isinstance(update, StartInDoubt):  # of use to ``post`` alone
+            return
         if isinstance(update, Started):
             self._started(update)
         self._each_report(lambda report: report.on(update))

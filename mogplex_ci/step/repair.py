@@ -7,14 +7,13 @@ and kept until the run's id is known. A re-run judges the branch's tip and start
 
 import contextlib
 import re
-from collections.abc import Callable
 from typing import Final
 
 from mogplex_ci.gates import Case, judge_run, note, with_delivery
 from mogplex_ci.gates.checks import failed_names
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
-from mogplex_ci.models import Repair, Repo, UnansweredStart
+from mogplex_ci.models import Repair, Repo
 from mogplex_ci.run.endings import with_refused_push, without_further_round
 from mogplex_ci.run.execution import Execution
 from mogplex_ci.run.plan import Plan
@@ -42,13 +41,11 @@ class Rounds:
         self,
         plan: Plan,
         case: Case,
-        on_unanswered: Callable[[UnansweredStart | None], None],
     ) -> None:
-        """``plan`` is that of the first run; ``on_unanswered``: see ``Execution``."""
+        """``plan`` is that of the first run."""
         self._plan = plan
         self._case = case
-        self._on_unanswered = on_unanswered
-        self._execution = self._execution_of(plan)
+        self._execution = Execution(case.service, plan, before_start=self._before_start)
         self._rounds: list[Round] = []
         self._last: RunDetails | None = None
         """Of the last round that was judged."""
@@ -86,14 +83,6 @@ class Rounds:
                 ending = without_further_round(result.ending, reason)
                 return RunResult(ending, self._with_rounds(details))
             self._begin_round(details, repair)
-
-    def _execution_of(self, plan: Plan) -> Execution:
-        return Execution(
-            self._case.service,
-            plan,
-            self._on_unanswered,
-            before_start=self._before_start,
-        )
 
     def _before_start(self, starting: Starting) -> None:
         """Check the token's rights, and note what the gates must know, before the first start."""
@@ -142,7 +131,7 @@ class Rounds:
             found=details.repo or self._plan.found,
             repair=repair,
         )
-        self._execution = self._execution_of(plan)
+        self._execution = Execution(self._case.service, plan, before_start=self._before_start)
 
     def _with_earlier_pull_request(self, details: RunDetails) -> RunDetails:
         """Return the details of the newest run, with the pull request of the round before if its
@@ -233,4 +222,4 @@ def rounds_of(step: Step, plan: Plan, service: Service) -> Rounds:
         own_run=step.platform.workflow_run,
         servers=step.platform.github_servers,
     )
-    return Rounds(plan, case, recorder.save_start)
+    return Rounds(plan, case)

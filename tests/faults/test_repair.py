@@ -100,7 +100,7 @@ class Step:
             Sanitizer(self.secrets),
         )
         plan = self.case.plan(inputs=self.inputs)
-        rounds = Rounds(plan, case, lambda _: None)
+        rounds = Rounds(plan, case)
         try:
             return rounds.perform()
         except StopRequested:

@@ -65,10 +65,6 @@ class Saved:
         """Note an update."""
         self._ledger.on(update)
 
-    def on_unanswered(self, start: UnansweredStart | None) -> None:
-        """Note a start request; see ``Execution``."""
-        self._ledger.save_unanswered(start)
-
     def _save(self, run: OpenRun | None) -> None:
         if self._killed.is_set():
             raise Killed
@@ -196,7 +192,7 @@ class Case:
             watch(update)
 
         service = Service(client, clock, stop, began, plan.inputs.timeout, stop_seconds, say)
-        execution = Execution(service, plan, saved.on_unanswered)
+        execution = Execution(service, plan)
         end = KILLED
         try:
             end = execution.perform()

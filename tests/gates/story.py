@@ -113,7 +113,7 @@ class Story:
         service = Service(client, clock, stop or Stop(), began, typed.timeout, say=say)
         case = Case(typed, service, connect, Sanitizer(), own_run=own_run)
         plan = self._case.plan(inputs=typed)
-        rounds = Rounds(plan, case, lambda _: None)
+        rounds = Rounds(plan, case)
         try:
             return rounds.perform()
         finally:

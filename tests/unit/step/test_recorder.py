@@ -19,7 +19,7 @@ from mogplex_ci.models import UnansweredStart
 from mogplex_ci.problems import Problem
 from mogplex_ci.run.endings import skipped
 from mogplex_ci.run.result import Ending, Result, RunResult
-from mogplex_ci.run.updates import Started
+from mogplex_ci.run.updates import Started, StartInDoubt
 from mogplex_ci.sanitize import CleanText, Markdown, Sanitizer
 from mogplex_ci.step.planning import plan_of
 from mogplex_ci.step.recorder import Recorder
@@ -193,7 +193,7 @@ def test_post_is_told_of_each_start_and_of_its_end(
     fields = {"base_url": BASE, "api_key": "mog_1"} | fields
     recorder, only = recorder_of(job, **fields), plan_of(typed_inputs(**fields), job)
     recorder.begin_run(only)
-    recorder.save_start(UnansweredStart("key-1", REQUEST, may_be_foreign=False))
+    recorder.on(StartInDoubt(UnansweredStart("key-1", REQUEST, may_be_foreign=False)))
     states = [saved(job, fields.get("idempotency_key"))]
     recorder.on(STARTED)
     states.append(saved(job, fields.get("idempotency_key")))
