@@ -15,7 +15,7 @@ from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.flags import Parser, flag_parser
 from mogplex_ci.inputs.read import MatrixJob
 from mogplex_ci.inputs.sources import Given, collect
-from mogplex_ci.models import Cancelled, UnansweredStart
+from mogplex_ci.models import Cancelled, StartRequest, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform
 from mogplex_ci.platforms.job_log import job_log
@@ -82,21 +82,22 @@ class _RunToCancel:
         self._client = client
         self._cancel: Callable[[float], Cancelled] | None = None
 
-    def cancel(self, timeout: float, line: Callable[..., None]) -> Cancelled:
-        """Cancel the run by its id. A start without a response is sent again to learn the id, and
-        ``line`` says it; both calls share the seconds of ``timeout``.
+    def find(self, request: StartRequest, timeout: float) -> None:
+        """Learn the id of a start without a response: ``request`` is sent again.
+
+        Raises:
+            MogplexError: it is still not known.
+        """
+        start = UnansweredStart(self.run.key, request, self.run.may_be_foreign)
+        run_id = find_once(self._client, start, timeout).id
+        self.run = self.run._replace(run_id=run_id, request=None)
+
+    def cancel(self, timeout: float) -> Cancelled:
+        """Cancel the run by its id.
 
         Raises:
             MogplexError: it was not cancelled.
         """
-        self.was_tried = True
-        run = self.run
-        if run.request is not None:
-            timeout /= 2
-            start = UnansweredStart(run.key, run.request, run.may_be_foreign)
-            run_id = find_once(self._client, start, timeout).id
-            line("Its run is ", Untrusted(run_id))
-            self.run = run._replace(run_id=run_id, request=None)
         if self._cancel is None:
             self._cancel = cancelling(self._client, self.run.run_id)
         return self._cancel(timeout)
@@ -190,8 +191,14 @@ class CleanUp:
         """
         if not each.was_tried:
             self._line("The step ended before its run; cancelling ", self._name(each.run))
+        each.was_tried = True
+        request = each.run.request
         try:
-            answer = each.cancel(timeout, self._line)
+            if request is not None:
+                timeout /= 2  # both calls share it
+                each.find(request, timeout)
+                self._line("Its run is ", Untrusted(each.run.run_id))
+            answer = each.cancel(timeout)
         except ForeignRunError as error:
             why = self._safe.message(error.cause)
             self._warn(self._safe.sentence("Could not cancel ", self._name(each.run), ": ", why))
