@@ -95,7 +95,7 @@ class Platform:
         and is not.
         """
         self.is_dry_run = False
-        """Whether the step only plays a run; set once its inputs are read."""
+        """Whether the step only plays a run; set when it begins."""
         self.log_size = 0
         """Bytes of all that was written to the job log; see ``size_in_log``."""
         self._stream = stream

@@ -74,6 +74,7 @@ def _begin(given: Given, env: Mapping[str, str]) -> Step:
     clock = Clock()
     began = clock.monotonic()
     platform = detect(env, job_log(stop))
+    platform.is_dry_run = given.asks_for_dry_run
     for name in ("api-key", "github-token"):
         token = given.texts.get(name)  # also a wrong one: it may be another service's
         if token is not None and is_maskable(token):
@@ -84,6 +85,7 @@ def _begin(given: Given, env: Mapping[str, str]) -> Step:
         lambda: clock.monotonic() - began,
         has_summary=given.value("summary"),
     )
+    recorder.trace(stop)
     return Step(platform, recorder, clock, stop, began)
 
 
@@ -93,13 +95,9 @@ def _read(step: Step, given: Given) -> ActionInputs:
     try:
         inputs, warnings, job_end = read_step(given, step.platform)
     except UsageError as error:
-        # Inputs that are wrong were not read, but a dry run sends no trace in any case.
-        step.platform.is_dry_run = given.asks_for_dry_run
         recorder.open_files(error.output_dir)
-        recorder.trace(step.stop)
         raise
     recorder.begin(inputs, warnings)
-    recorder.trace(step.stop)
     if job_end is not None:
         recorder.log.deadline(inputs.timeout, job_end)
     return inputs

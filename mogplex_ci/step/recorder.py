@@ -75,7 +75,6 @@ class Recorder:
     def begin(self, inputs: ActionInputs, warnings: Sequence[Problem]) -> None:
         """Open the reports that the inputs ask for."""
         self._inputs = inputs
-        self._platform.is_dry_run = bool(inputs.dry_run)
         self.log.lines.wanted = inputs.annotations
         self.open_files(inputs.output_dir)
         for problem in warnings:
