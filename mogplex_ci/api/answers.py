@@ -80,6 +80,7 @@ limits have far fewer.
 _TEXTS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 """Texts of a JSON document. One without an end goes to the document's, so that none is read twice.
 """
+# Python converts up to 4,300 digits, and PYTHONINTMAXSTRDIGITS may lower that to 640.
 _MOST_DIGITS: Final = 400
 _LONGEST_CALL_MS: Final = 30 * 24 * 3600 * 1000
 
@@ -144,6 +145,7 @@ def run_in(data: object, run_id: str) -> models.Run:
     one.
     """
     found = run(_object(data).get("run"))
+    # The service accepts any spelling of a UUID, and returns small letters.
     if found.id.lower() != run_id.lower():
         raise malformed("the API's response is about another run")
     return found
@@ -198,6 +200,7 @@ def event(data: object) -> models.Event | None:
     kind = _kind(word, message, fields)
     is_note = kind is EventKind.OTHER and fields.get("kind") == _WORDS
     if message is not None and is_note:
+        # It comes as one more piece of the agent's text, with the line breaks around it.
         message = Untrusted(message.text.strip())
     is_tool = kind in (EventKind.TOOL_STARTED, EventKind.TOOL_FINISHED)
     is_git = kind in (EventKind.GIT_SYNC, EventKind.DELIVERY)
@@ -240,6 +243,7 @@ def _kind(word: str, message: Untrusted | None, payload: Mapping[str, object]) -
 
 def _tool(name: object, payload: Mapping[str, object]) -> models.ToolState:
     state = payload.get("state")
+    # Tool events of the first version have no state.
     is_denied = state == "denied"
     has_failed = state == "error" or bool(payload.get("error") or _int(payload.get("exit_code")))
     # The harness mogplex reports what a command returned; the call itself is a success then.
@@ -329,6 +333,7 @@ def _int(value: object) -> int | None:
 
 def _seconds(value: object) -> Seconds | None:
     """Read a number of milliseconds as seconds; None for anything else."""
+    # Not "value < 0 or …": NaN, which Python's JSON may hold, must fail as well.
     if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_CALL_MS:
         return None
     return Seconds(value / 1000)

@@ -87,6 +87,7 @@ class PollInterval:
             self._pause = self._least
         else:
             self._pause = max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
+        # By the pause: however long the intervals are, a refusal is forgotten in the same time.
         self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()
         return self._clock.random(self._pause, self._pause * _JITTER)

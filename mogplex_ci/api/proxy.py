@@ -35,6 +35,7 @@ def proxy_for(url: str) -> Proxy | None:
     if not address:
         return None
     own = f"{urlsplit(url).scheme}_proxy"
+    # requests does not say which variable it took. It prefers the name in small letters.
     names = (own, own.upper(), "all_proxy", "ALL_PROXY")
     variable = next((name for name in names if os.environ.get(name) == address), own.upper())
     host = _host_of(address)
@@ -47,6 +48,7 @@ def proxy_for(url: str) -> Proxy | None:
 def _host_of(address: str) -> str | None:
     """Return ``host:port`` of a proxy's address; None if it cannot be used."""
     try:
+        # requests takes an address without a scheme for one of http.
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port = parts.port
     except ValueError:

@@ -38,7 +38,7 @@ _SHORTEST_SHARE: Final = 0.8
 """How much of a pause is waited at least."""
 _LONGEST_RETRY_AFTER: Final = 1e9
 """More seconds than any deadline."""
-_NUMBER: Final = r"\s*[0-9]{1,20}(\.[0-9]{0,20})?([eE]\+?[0-9]{1,3})?\s*"
+_NUMBER: Final = r"\s*[0-9]{1,20}(\.[0-9]{0,20})?\s*"
 
 
 class Waiting(NamedTuple):
@@ -179,6 +179,8 @@ def retrying(
             asked = None if insists else error.retry_after
             seconds = backoff.next_pause(asked)
             comes_too_late = (asked or 0.0) >= left
+            # A pause that would last past the deadline is cut, so that one more try is made just
+            # before it.
             has_been_last = seconds >= left and left <= 2 * _LAST_TRY_SECONDS
             if comes_too_late or has_been_last:
                 raise

@@ -108,6 +108,7 @@ class EventStream:
             self._response.raw.shutdown()  # wakes the reader, which a plain close would not
 
     def _read(self) -> None:
+        # read1() returns what has arrived; read() would wait until all these bytes are there.
         read = functools.partial(self._response.raw.read1, _READ_BYTES, decode_content=True)
         # The connection breaks, sends what cannot be used, or the consumer closes it while it is
         # read.

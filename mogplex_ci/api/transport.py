@@ -193,6 +193,7 @@ class Transport:
         self, method: str, url: str, ends: float, silence: float | None, **parts: Any
     ) -> Answer:
         began = time.monotonic()
+        # Redirects may have taken all the time, and urllib3 refuses a timeout of 0.
         left = max(ends - began, 0.05)
 
         def exchange() -> Answer:
@@ -200,6 +201,7 @@ class Transport:
             response = self._session.request(
                 method, url, timeout=timeout, allow_redirects=False, stream=True, **parts
             )
+            # After that time nobody waits for the stream, and nobody would close it.
             if silence and response.status_code == 200 and time.monotonic() <= ends:
                 return Answer(response.status_code, response.headers, b"", response)
             with response:
@@ -381,6 +383,7 @@ def _proxy_failure(
     remedy = f"Check {proxy.variable} and NO_PROXY in this job's environment."
     if status is not None:
         reason = f"it returned status {status}"
+    # Not isinstance(): in urllib3 every connection that cannot be made is a subclass of it.
     elif any(type(cause) is ConnectTimeoutError for cause in causes):
         reason = "connecting took too long"
     else:

@@ -18,7 +18,6 @@ from mogplex_ci.api.retry import CALL_SECONDS, parse_retry_after
 from mogplex_ci.api.transport import Answer, RequestLog, Transport
 from mogplex_ci.github_api import payloads
 from mogplex_ci.github_api.payloads import (
-    MAX_LISTED_FILES,
     Annotation,
     ChangedFile,
     Check,
@@ -173,11 +172,11 @@ class GitHubApi:
         return payloads.pull_request(self._ask(f"{self._repo}/pulls/{number}", _PULLS))
 
     def files_of(self, number: int) -> list[ChangedFile]:
-        """Return the files of a pull request, up to ``MAX_LISTED_FILES``."""
+        """Return the files of a pull request, up to 3,000: GitHub lists no more."""
         found: list[ChangedFile] = []
         for items, _ in self._pages(f"{self._repo}/pulls/{number}/files", _PULLS):
             found += map(payloads.changed_file, items)
-        return found[:MAX_LISTED_FILES]
+        return found
 
     def checks(self, sha: str) -> tuple[list[Check], bool]:
         """Return suites, newest runs and newest statuses of a commit, and whether they are as many
@@ -231,6 +230,7 @@ class GitHubApi:
         data = self._ask(
             f"{self._repo}/collaborators/{quote(login, safe='')}/permission", "metadata: read"
         )
+        # The role "maintain" counts as "write" in this field, and "triage" as "read".
         return need(data, text, "permission").one_of("admin", "write") is not None
 
     def find_comment(self, issue: int, marker: re.Pattern[str]) -> tuple[int, str] | None:
@@ -342,6 +342,8 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
     if status >= 500:
         return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)
     if status == 403 and b"Upgrade to GitHub" in answer.body:
+        # Rules cost money in a private repository:
+        # https://github.com/github/branch-deploy/issues/345
         return _NotInPlanError("this repository's plan has no rules for branches")
     permission = f"Give github-token the permission {needs}, and access to this repository."
     match status:
@@ -377,8 +379,9 @@ def _date_of(headers: Mapping[str, str]) -> datetime | None:
     """Return the time of an answer; None if it has none, as that of a proxy may."""
     try:
         told = parsedate_to_datetime(headers["Date"])
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError):
         return None
+    # A date with the zone -0000 comes without one.
     return told.replace(tzinfo=told.tzinfo or UTC)
 
 

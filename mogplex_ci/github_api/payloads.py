@@ -188,6 +188,7 @@ def check_of(kind: str, item: object) -> Check:
     """Read an item of a list of checks."""
     state = field_at(item, "state")
     number = as_number(field_at(item, "id")) or 0
+    # A run has a name, a status a context, and a suite only that of its app.
     name = field_at(item, "name") or field_at(item, "context") or field_at(item, "app", "name")
     url = field_at(item, "html_url") or field_at(item, "details_url")
     suite = number if kind == "suite" else as_number(field_at(item, "check_suite", "id"))
@@ -232,6 +233,7 @@ def required_by_protection(branch: object) -> Iterator[str]:
     required = ("protection", "required_status_checks")
     for item in as_list(field_at(branch, *required, "checks")) or ():
         yield need(item, text, "context").text
+    # The older form. A check may be in one of the two lists alone.
     for name in as_list(field_at(branch, *required, "contexts")) or ():
         yield need(name, text).text
 

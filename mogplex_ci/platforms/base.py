@@ -42,6 +42,7 @@ VARIABLES: Final = (
 """Variables that say what to write and where, and which image runs; they are not inputs.
 """
 _AGENTS_BRANCH: Final = (
+    # Azure writes refs/heads/ before a branch, Jenkins' Git plugin origin/.
     r"(?:refs/heads/|origin/)?(mogplex/(?:external/|agent-|automation-|task-).*)"
 )
 """The branches that the service makes for its agents, as CI systems name a branch."""
@@ -147,6 +148,7 @@ class Platform:
         if not address:
             return repository_of(value_of(self.system.repository, self.env))
         host = server_of(address)
+        # server_of() reads a repository's address, and these are addresses of servers.
         on_github = {
             server_of(f"{server.rstrip('/')}/owner/name") for server in self.github_servers
         }

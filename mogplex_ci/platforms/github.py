@@ -70,6 +70,7 @@ GITHUB: Final = System(
     parts=(
         "GITHUB_RUN_ID",
         "GITHUB_SERVER_URL",
+        # The id outlives a rename of the repository between two attempts.
         first_set("GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY"),
         "GITHUB_JOB",
         "GITHUB_ACTION",
@@ -146,6 +147,7 @@ class GitHubActions(Platform):
             path = Path(name)
             with (
                 usable(variable, "written", path),
+                # On Windows a text file would get \r\n, and the runner would count \r to the value.
                 path.open("a", encoding="utf-8", newline="\n") as file,
             ):
                 file.write(text)

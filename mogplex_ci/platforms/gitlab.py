@@ -36,6 +36,7 @@ _ERASE: Final = "\x1b[0K"
 
 
 _PROMPT_FILE: Final = "MOGPLEX_PROMPT_FILE"
+# The runner keeps files of its own among the variables: https://docs.gitlab.com/ci/variables/
 _NOT_SECRET: Final = {_PROMPT_FILE, "CI_SERVER_TLS_CA_FILE", "GITLAB_ENV"}
 _FILE_BYTES: Final = 64 * 1024
 
@@ -52,6 +53,8 @@ def _file_variables(env: Env) -> dict[str, str]:
         path = Path(value)
         if path.parent == Path(folder) and variable not in _NOT_SECRET:
             with suppress(OSError):
+                # The runner's folder may be a link. A file in it must not: other jobs' services can
+                # write there.
                 content = read_head(path.parent.resolve() / path.name, _FILE_BYTES)
                 contents[variable] = content.decode(errors="replace").strip()
     return contents
@@ -81,6 +84,7 @@ def _seconds_since(env: Env) -> float:
     """Return the age of the job; 0 if nothing says when it began."""
     try:
         began = datetime.fromisoformat(env.get("CI_JOB_STARTED_AT", ""))
+        # The server's clock may be ahead of this machine's.
         return max((datetime.now(UTC) - began).total_seconds(), 0.0)
     except (ValueError, TypeError):  # TypeError: a time without a zone
         return 0.0

@@ -34,6 +34,7 @@ soon.
 """
 _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
+# A waiting line looks this often whether a stop signal has come.
 _POLL_SECONDS: Final = 0.1
 _LINE_COLOURS: Final = {
     r"notice: ": "36",
@@ -106,6 +107,7 @@ class JobLog:
         """Lines that the reader did not take."""
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
+            # Lines are written past the stream's buffer: what is in it must come first.
             descriptor = stream.fileno()
             self._poll = select.poll()
             self._poll.register(descriptor, select.POLLOUT)
@@ -118,6 +120,7 @@ class JobLog:
         """Write lines until the reader takes no more."""
         with self._lock:
             if self._left_out:
+                # The last line may be in the log by half.
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
             if self._put(text.encode(self.encoding, "replace")):
                 self._left_out = 0
@@ -132,12 +135,15 @@ class JobLog:
         """Write ``data`` and return whether all of it was taken."""
         try:
             if self._poll is None:
+                # Encoded before: a character that the encoding lacks has become a question mark.
                 self._stream.write(data.decode(self.encoding))
                 self._stream.flush()
                 return True
             while data:
                 if not self._has_room(self._poll):
                     return False
+                # Only if another process has made the pipe non-blocking, and filled it since the
+                # poll.
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self._stream.fileno(), data[:_AT_ONCE]) :]
         except (OSError, ValueError):

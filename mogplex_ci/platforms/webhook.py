@@ -214,6 +214,7 @@ class Webhook(NamedTuple):
         if name in WRITERS_ONLY or trust.admits(_login(self._actor)):
             return None
         if name == "pull_request":
+            # A branch in the repository itself takes write access.
             if _is_same_repository(_object(self.payload, "pull_request")):
                 return None
             return "the event pull_request comes from a fork"
@@ -225,6 +226,7 @@ class Webhook(NamedTuple):
             return f"the event {name} was triggered by an app, perhaps for a fork's pull request"
         if name in AUTHORED:
             return self._untrusted_author(trust)
+        # The name stands in a message of ours as it is.
         is_readable = re.fullmatch("[a-z_]{1,40}", name) is not None
         shown = f"the event {name}" if is_readable else "the event of this job"
         return f"{shown} may be triggered by anyone"
@@ -252,6 +254,7 @@ class Webhook(NamedTuple):
                 continue
             for field in ("title", "body"):
                 text = str(subject.get(field) or "")
+                # _is_trusted() may query GitHub: only for words that are in the prompt.
                 if repeats(prompt, text) and not self._is_trusted(author, trust):
                     quote = Untrusted(f'"{text[:_QUOTE].strip()}"')
                     return OutsiderText(f"{part}.{field}", quote)
@@ -318,6 +321,7 @@ class Webhook(NamedTuple):
         """
         user = _object(subject, "user")
         if subject.get("author_association") in _INSIDERS:
+            # An app repeats what others wrote, whatever its association is.
             return not _is_app(user)
         return _is_same_repository(subject) and self._is_person(user)
 
@@ -330,6 +334,7 @@ def _untrusted_workflow_run(run: Object) -> str | None:
     head = _object(run, "head_repository").get("id")
     if head is None or head != _object(run, "repository").get("id"):
         return "the event workflow_run comes from a fork"
+    # A pull request counts, too: its branch is in the same repository, which takes write access.
     if run.get("event") in (*WRITERS_ONLY, "pull_request"):
         return None
     return "the event workflow_run follows a workflow that an outsider may have started"

@@ -63,12 +63,10 @@ def down(retry_after: float | None = None) -> MogplexError:
         ("0", 0.0),
         ("9" * 20, 1e9),
         ("2.5", 2.5),
-        ("1e3", 1000.0),
-        ("1E+2", 100.0),
     ]
     + [
         (header, None)
-        for header in (None, "", "soon", "-5", "1e-3", "0x10", "9" * 400, "NaN", "inf", "1_000")
+        for header in (None, "", "soon", "-5", "1e3", "0x10", "9" * 400, "NaN", "inf", "1_000")
     ],
 )
 def test_reads_seconds(header: str | None, seconds: float | None) -> None:
