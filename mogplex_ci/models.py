@@ -267,42 +267,15 @@ class Cancelled(NamedTuple):
     """The whole object as the API sent it."""
 
 
-class Artifact(NamedTuple):
-    """A JSON file that a run committed below ``.mogplex/artifacts`` (``GET
-    /runs/{id}/artifact``).
-    """
-
-    content: Untrusted
-    """The JSON value in the file."""
-
-
 class Sandbox(NamedTuple):
     """A machine in which runs of a repository and branch work (``GET /sandboxes``)."""
 
     id: str
     """Of its record, a UUID; the run object calls it ``sandboxRecordId``."""
-    status: Untrusted | None
-    """``creating``, ``installing``, ``running``, ``pausing``, ``paused``, ``stopped`` or
-    ``error``.
-    """
-    repo_id: Untrusted | None
     working_branch: Untrusted | None
     created_at: datetime | None
     error: Untrusted | None
     """Why it could not be set up: the text of the run's failure."""
-    data: Untrusted
-    """The whole object as the API sent it."""
-
-
-class SandboxLogs(NamedTuple):
-    """The output of commands in a sandbox (``GET /sandboxes/{id}/logs``).
-
-    The service neither cuts nor redacts it, and the commands had the repository's own environment
-    variables: it may hold their values.
-    """
-
-    install_log: Annotated[Untrusted | None, "sandbox.install_log"]
-    """Of the command that installs the repository's dependencies."""
 
 
 class Repair(NamedTuple):

@@ -176,17 +176,17 @@ def cancelled(data: object, run_id: str) -> models.Cancelled:
     return _read(models.Cancelled, item, run=run_in(item, run_id))
 
 
-def artifact(data: object) -> models.Artifact:
-    """Read ``{artifact: {...}}``."""
+def artifact(data: object) -> Untrusted:
+    """Read ``{artifact: {content}}``: the JSON value in the file."""
     item = _object(_object(data).get("artifact"))
     if "content" not in item:
         raise malformed("the API's response lacks content")
-    return _read(models.Artifact, item, content=Untrusted(item["content"]))
+    return Untrusted(item["content"])
 
 
-def sandbox_logs(data: object) -> models.SandboxLogs:
-    """Read ``{sandbox: {...}, lifecycle_events: [...]}``."""
-    return _read(models.SandboxLogs, _object(data))
+def install_log(data: object) -> Untrusted | None:
+    """Read ``{sandbox: {install_log}}``."""
+    return text(_object(_object(data).get("sandbox")).get("install_log"))
 
 
 def event(data: object) -> models.Event | None:

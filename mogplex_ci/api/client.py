@@ -151,7 +151,7 @@ class Client:
                 raise errors.OldServiceError("the response is not a stream")
         return EventStream(answer.stream, run_id=run_id, clock=clock)
 
-    def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> models.Artifact:
+    def artifact(self, run_id: str, path: str, *, timeout: float = CALL_SECONDS) -> Untrusted:
         """Return the JSON file that the run committed as ``path``, which is
         ``.mogplex/artifacts/NAME.json``.
 
@@ -183,10 +183,13 @@ class Client:
         read = partial(answers.listed, models.Sandbox, name="sandboxes")
         return self._call("GET", "/sandboxes", read, query=query, timeout=timeout)
 
-    def sandbox_logs(self, sandbox_id: str, *, timeout: float = CALL_SECONDS) -> models.SandboxLogs:
-        """Return what commands in a sandbox have printed; ``sandbox_id`` is that of its record."""
+    def install_log(self, sandbox_id: str, *, timeout: float = CALL_SECONDS) -> Untrusted | None:
+        """Return the output of the command that installs the repository's dependencies in a
+        sandbox; ``sandbox_id`` is that of its record. The service neither cuts nor redacts it, and
+        it may hold the values of the repository's own environment variables.
+        """
         path = f"/sandboxes/{quote(sandbox_id, safe='')}/logs"
-        return self._call("GET", path, answers.sandbox_logs, timeout=timeout)
+        return self._call("GET", path, answers.install_log, timeout=timeout)
 
     def cancel(self, run_id: str, *, timeout: float = CALL_SECONDS) -> models.Cancelled:
         """Cancel the run; a run that has ended keeps its status."""

@@ -85,13 +85,12 @@ def _read_from_service(case: Case) -> Untrusted | Gate:
     path = case.inputs.artifact or ""
     service = case.service
     try:
-        artifact = service.answer_to(
+        return service.answer_to(
             lambda left: service.client.artifact(run_id, path, timeout=left),
             service.now + FETCH_SECONDS,
         )
     except MogplexError as error:
         return _not_read(case, error)
-    return artifact.content
 
 
 def _read_from_github(case: Case) -> Untrusted | Gate:

@@ -5,11 +5,11 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 from mogplex_ci import errors
@@ -257,11 +257,7 @@ class GitHubApi:
         method, path = "POST", f"{self._repo}/issues/{issue}/comments"
         if comment is not None:
             method, path = "PATCH", f"{self._repo}/issues/comments/{comment}"
-        answer = self._sent(
-            lambda left: self._transport.send(
-                method, path, json={"body": body}, headers=_HEADERS, timeout=left
-            )
-        )
+        answer = self._send(method, path, json={"body": body}, headers=_HEADERS)
         return need(_data_of(answer, COMMENT_RIGHTS), as_number, "id")
 
     def _pages(self, path: str, needs: str, *name: str) -> Iterator[tuple[list[object], object]]:
@@ -282,21 +278,17 @@ class GitHubApi:
         key = f"{path}?{json.dumps(query)}"
         tag, cached = self._cached.get(key, (None, None))
         headers = {**_HEADERS, "If-None-Match": tag}
-        answer = self._sent(
-            lambda left: self._transport.send(
-                "GET", path, query=query, headers=headers, timeout=left
-            )
-        )
+        answer = self._send("GET", path, query=query, headers=headers)
         if answer.status == 304 and cached is not None:
             return cached
         data = _data_of(answer, needs)
         self._cached[key] = answer.headers.get("ETag"), data
         return data
 
-    def _sent(self, send: Callable[[float], Answer]) -> Answer:
-        """Return the answer to a request, which ``send`` sends within so many seconds."""
+    def _send(self, method: str, path: str, **parts: Any) -> Answer:
+        """Send a request, with ``parts`` as ``Transport`` takes them, and return its answer."""
         try:
-            return send(self._seconds)
+            return self._transport.send(method, path, timeout=self._seconds, **parts)
         except (errors.WrongServiceError, errors.NotAuthorizedError) as error:
             # A redirect to another host or to a login page, or no file with certificates.
             raise errors.GitHubError(

@@ -50,12 +50,12 @@ def _find_sandbox(run: Run, service: Service, ends: float) -> Sandbox | None:
 
 
 def _install_log(sandbox: Sandbox, service: Service, ends: float) -> Untrusted | None:
-    logs = _read_once(
-        service, lambda left: service.client.sandbox_logs(sandbox.id, timeout=left), ends
+    log = _read_once(
+        service, lambda left: service.client.install_log(sandbox.id, timeout=left), ends
     )
-    if logs is None or logs.install_log is None or not logs.install_log.text.strip():
+    if log is None or not log.text.strip():
         return None
-    return logs.install_log
+    return log
 
 
 def _read_once(service: Service, call: Callable[[float], T], ends: float) -> T | None:
