@@ -35,6 +35,7 @@ def ask_child(module: str, question: object, seconds: float) -> Any:
     given = json.dumps(question).encode()
     path = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
+        # -P: no module of the working directory is imported in place of ours.
         [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -116,6 +116,7 @@ class ServiceHistory:
 
     def judged(self, error: MogplexError) -> MogplexError:
         """Return the meaning of ``error``, given the service's responses so far."""
+        # It says so whenever its look-up fails (Mogplex/mogplex, lib/auth/api-key.ts).
         if isinstance(error, NotAuthorizedError) and self._accepts_token:
             return TokenLostError(
                 "the API now rejects a token it accepted earlier; this can happen while its database "
@@ -178,12 +179,14 @@ def retrying(
             # A cancel has seconds, not the minute that a limit asks for.
             asked = None if insists else error.retry_after
             seconds = backoff.next_pause(asked)
+            # A wait that outlasts the deadline is reported at once: the job need not sit it out.
             comes_too_late = (asked or 0.0) >= left
             # A pause that would last past the deadline is cut, so that one more try is made just
             # before it.
             has_been_last = seconds >= left and left <= 2 * _LAST_TRY_SECONDS
             if comes_too_late or has_been_last:
                 raise
+            # The last try comes a second before the deadline, but not sooner than the server asks.
             seconds = min(seconds, max(left - _LAST_TRY_SECONDS, asked or 0.0, left / 2))
             say(Waiting(error, seconds))
         with stop.interrupting() if stop else nullcontext():

@@ -61,6 +61,7 @@ def records_of(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
             elif field == b"data":
                 yield name, value.strip()
                 name = b""
+            # A comment, such as the service's `: connected`: a sign of life.
             elif colon and not field:
                 yield b"", b""
         line += rest

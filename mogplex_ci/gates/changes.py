@@ -63,6 +63,7 @@ def _changes_of_merge(case: Case, commit: str) -> Changes:
     merged = merge_of(case)
     if merged is not None and merged.merge_commit:
         found = case.ask(lambda github: github.commit(merged.merge_commit))
+        # The second parent of a merge is what it merged; other ways to merge make no such commit.
         if found is not None and len(found.parents) == 2 and found.parents[1] == commit:
             return _listed(case, case.compare(found.parents[0], found.sha), merged)
     if _was_tip_of_base(case, commit):
@@ -145,6 +146,7 @@ def has_changed(case: Case) -> bool:
     compared = case.compare(before, case.commit)
     if compared.behind_by == 0:
         return bool(compared.files)
+    # The branch lost commits: a comparison would begin where the two have parted.
     return _tree_of(case, before) != _tree_of(case, case.commit)
 
 

@@ -211,6 +211,7 @@ def _red_on_base(case: Case, ends: float) -> set[tuple[str, str, str]]:
         checks, _ = case.ask(lambda github: github.checks(tip), ends)
     except GitHubError:
         return set()
+    # A check that runs again has a higher number, and replaces the earlier one.
     newest = {source_of(check): check for check in sorted(checks, key=lambda each: each.number)}
     return {source for source, check in newest.items() if check.conclusion in _RED}
 

@@ -190,6 +190,7 @@ def check_of(kind: str, item: object) -> Check:
     number = as_number(field_at(item, "id")) or 0
     # A run has a name, a status a context, and a suite only that of its app.
     name = field_at(item, "name") or field_at(item, "context") or field_at(item, "app", "name")
+    # GitHub's own page first: ``details_url`` is free text of the check's maker.
     url = field_at(item, "html_url") or field_at(item, "details_url")
     suite = number if kind == "suite" else as_number(field_at(item, "check_suite", "id"))
     is_complete = field_at(item, "status") == "completed"
@@ -230,6 +231,7 @@ def required_by_rule(rule: object) -> Iterator[str]:
 
 def required_by_protection(branch: object) -> Iterator[str]:
     """Yield the names of the checks that the classic protection of a branch requires."""
+    # A token without administration gets no more than this part: isaacs/github#1940.
     required = ("protection", "required_status_checks")
     for item in as_list(field_at(branch, *required, "checks")) or ():
         yield need(item, text, "context").text

@@ -93,6 +93,7 @@ def find_once(client: "Client", start: UnansweredStart, timeout: float) -> Run:
         ForeignRunError: another job may have started it.
         MogplexError: as for every call.
     """
+    # The same key returns the run as it is, and starts no other.
     started = client.start(start.request, start.key, timeout=timeout)
     if start.may_be_foreign and started.replayed:
         raise errors.ForeignRunError

@@ -214,6 +214,7 @@ class Stream:
             answer = self._checks.ask()
             self._fruitless += self._is_suspect
             self._is_suspect = False
+            # The page behind the gap says how the run is, once the events before it are in.
             if self._before is not None:
                 return StreamNews((), ())
             return answer
@@ -309,6 +310,7 @@ class Stream:
             open_stream.silent_at = self._service.now + SILENCE_SECONDS
             return StreamNews(tuple(item.run for item in items if item.run is not None), events)
         open_stream.silent_at = self._service.now + FIRST_BYTES_SECONDS
+        # The first version of the stream knows no Last-Event-ID, and sends the newest events again.
         begins_with_page = bool(events) and any(
             event.id == events[0].id for event in self._before.events
         )

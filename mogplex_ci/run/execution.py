@@ -150,6 +150,7 @@ class Execution:
         self._before_start(starting)
         self._service.say(starting)
         started = starter.start(self._service.deadline)
+        # A service ignores fields that it does not know, and its run object lacks them.
         shown = {"agentId": "agent", "mode": "mode"} | {
             name: name for name in self._inputs.run_options
         }

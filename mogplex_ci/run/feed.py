@@ -43,6 +43,8 @@ class Feed:
         time = _LONG_AGO
         for event in events:
             time = event.created_at or time
+            # The last one received, not the newest: a stream sends events as they are committed,
+            # and a resume after a newer one would skip one that comes late.
             self.last_id = event.id
             if event.id not in self.seen:
                 self.seen.add(event.id)

@@ -53,6 +53,7 @@ def find_repo(client: "Client", full_name: str, *, timeout: float) -> Repo:
     found = repos_named(full_name, client.repos(query=full_name, timeout=timeout))
     if len(found) == 1:
         return found[0]
+    # The query has listed only names that hold it, and the error suggests similar ones.
     visible = client.repos(timeout=timeout)
     raise UsageError(_no_such_repo(full_name, visible, several=bool(found)))
 

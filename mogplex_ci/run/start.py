@@ -143,6 +143,7 @@ class Starter:
                 continue
             run = response.run
             joined = response.replayed and is_first
+            # Who re-runs a job whose run came to nothing wants the work done, not a report of it.
             is_dead = joined and run.status in ("failed", "cancelled") and self._on_rerun == "auto"
             # The service answers 500 to a start that it could not queue, and keeps the failed run.
             is_unqueued = response.replayed and run.never_queued and not self._has_requeued

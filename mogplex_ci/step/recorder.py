@@ -189,6 +189,7 @@ class Recorder:
         """Write one of the records, and return whether that worked; otherwise warn."""
         try:
             write()
+        # Whatever fails here, the run has cost money, and its result stands.
         except Exception as error:
             self._warn_of_failure(what, error, title)
             return False

@@ -127,6 +127,7 @@ def _missing_in(github: GitHubApi, rights: Sequence[str], branch: str, clock: Cl
         except (errors.GitHubNotFoundError, errors.GitHubTokenError):
             raise
         except errors.GitHubError:
+            # Slow, limited or down: that says nothing about the right.
             continue
     return missing
 
