@@ -9,7 +9,7 @@ _RANDOM_WORD: Final = (
     r"(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{12}"
     r"|(?=[a-z0-9]*[0-9])(?=[a-z0-9]*[a-z])[a-z0-9]{20}"
 )
-_LONGEST_SHOWN: Final = 200
+_MAX_SHOWN: Final = 200
 _TOO_RANDOM: Final = (
     r"://[^/\s]*@"  # URL with credentials
     r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits
@@ -27,7 +27,7 @@ def could_be_credential(text: str) -> bool:
     """Whether ``text`` may be, or contain, a token, a password or an URL with one: too long, or too
     random a word.
     """
-    return len(text) > _LONGEST_SHOWN or re.search(_TOO_RANDOM, text) is not None
+    return len(text) > _MAX_SHOWN or re.search(_TOO_RANDOM, text) is not None
 
 
 def has_random_word(text: str) -> bool:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 _SIGNALS: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Stop signals that the system has."""
-_LONGEST_WAIT: Final = 0.25
+_MAX_WAIT: Final = 0.25
 """Seconds until a wait notices a stop signal: on Windows no signal ends a wait, nor in any thread
 but the main one.
 """
@@ -52,10 +52,10 @@ class Clock:
         while True:
             left = ends - time.monotonic()
             with contextlib.suppress(Empty):
-                return queue.get(timeout=max(min(left, _LONGEST_WAIT), 0.0))
+                return queue.get(timeout=max(min(left, _MAX_WAIT), 0.0))
             if _this_thread.stop:
                 _this_thread.stop.check()
-            if left <= _LONGEST_WAIT:
+            if left <= _MAX_WAIT:
                 return None
 
     def random(self, low: float, high: float) -> float:

@@ -81,8 +81,8 @@ _TEXTS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 """Texts of a JSON document. One without an end goes to the document's, so that none is read twice.
 """
 # Python converts up to 4,300 digits, and PYTHONINTMAXSTRDIGITS may lower that to 640.
-_MOST_DIGITS: Final = 400
-_LONGEST_CALL_MS: Final = 30 * 24 * 3600 * 1000
+_MAX_DIGITS: Final = 400
+_MAX_CALL_MS: Final = 30 * 24 * 3600 * 1000
 
 
 def read_json(data: bytes) -> object:
@@ -108,7 +108,7 @@ def _values_in(data: bytes) -> int:
 
 
 def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def malformed(cause: str) -> UnreachableError:
@@ -334,7 +334,7 @@ def _int(value: object) -> int | None:
 def _seconds(value: object) -> Seconds | None:
     """Read a number of milliseconds as seconds; None for anything else."""
     # Not "value < 0 or …": NaN, which Python's JSON may hold, must fail as well.
-    if not isinstance(value, int | float) or not 0 <= value <= _LONGEST_CALL_MS:
+    if not isinstance(value, int | float) or not 0 <= value <= _MAX_CALL_MS:
         return None
     return Seconds(value / 1000)
 

@@ -14,7 +14,7 @@ STATUS_CHECK_SECONDS: Final = 60.0
 """Time between two status checks beside the events: only ``GET /runs/{id}`` notices that a run's
 worker died.
 """
-LONGEST_INTERVAL: Final = 2.0
+MAX_INTERVAL: Final = 2.0
 """Longest interval, in seconds, of a job that has the token to itself."""
 _REQUESTS_TO_START: Final = 3
 """Looking up the repository, starting the run, and trying the event stream."""
@@ -86,7 +86,7 @@ class PollInterval:
         if active:
             self._pause = self._least
         else:
-            self._pause = max(min(self._pause * _WIDEN, LONGEST_INTERVAL), self._least)
+            self._pause = max(min(self._pause * _WIDEN, MAX_INTERVAL), self._least)
         # By the pause: however long the intervals are, a refusal is forgotten in the same time.
         self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()

@@ -20,7 +20,7 @@ from mogplex_ci.waiting import Clock, Stop
 T = TypeVar("T")
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first retry; each further failure doubles the pause."""
-LONGEST_PAUSE: Final = 10.0
+MAX_PAUSE: Final = 10.0
 """Longest pause, in seconds, that we choose ourselves: an outage of any length is noticed to be
 over within it.
 """
@@ -30,13 +30,13 @@ again.
 """
 CALL_SECONDS: Final = 30.0
 """Longest time for one request."""
-_LEAST_CALL_SECONDS: Final = 0.3
+_MIN_CALL_SECONDS: Final = 0.3
 """Seconds that a try gets at least, also when the deadline is closer."""
 _LAST_TRY_SECONDS: Final = 1.0
 """How long before the deadline the last try is made."""
-_SHORTEST_SHARE: Final = 0.8
+_MIN_SHARE: Final = 0.8
 """How much of a pause is waited at least."""
-_LONGEST_RETRY_AFTER: Final = 1e9
+_MAX_RETRY_AFTER: Final = 1e9
 """More seconds than any deadline."""
 _NUMBER: Final = r"\s*[0-9]{1,20}(\.[0-9]{0,20})?\s*"
 
@@ -52,7 +52,7 @@ class Backoff:
     """Pauses between tries: as long as the server asks, else doubling up to ``longest`` seconds."""
 
     def __init__(
-        self, clock: Clock, *, first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE
+        self, clock: Clock, *, first: float = FIRST_PAUSE, longest: float = MAX_PAUSE
     ) -> None:
         self._clock = clock
         self._first = first
@@ -69,7 +69,7 @@ class Backoff:
         self._next = min(pause * 2, self._longest)
         if asked is not None:
             return asked + self._clock.random(0.0, LATEST)
-        return self._clock.random(pause * _SHORTEST_SHARE, pause)
+        return self._clock.random(pause * _MIN_SHARE, pause)
 
     def reset(self) -> None:
         """Reset: the last attempt succeeded."""
@@ -167,9 +167,7 @@ def retrying(
     while True:
         try:
             with stop.interrupting() if stop else nullcontext():
-                return call(
-                    max(min(deadline - clock.monotonic(), CALL_SECONDS), _LEAST_CALL_SECONDS)
-                )
+                return call(max(min(deadline - clock.monotonic(), CALL_SECONDS), _MIN_CALL_SECONDS))
         except MogplexError as error:
             now = clock.monotonic()
             left = deadline - now
@@ -206,4 +204,4 @@ def parse_retry_after(header: str | None) -> float | None:
             seconds = parsedate_to_datetime(header).timestamp() - time()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)

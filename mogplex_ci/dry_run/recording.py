@@ -14,7 +14,7 @@ from mogplex_ci.workspace import read_head
 MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_LINE_BYTES: Final = 2 * 1024 * 1024
 """A step writes up to 100,000 characters of a message, and 200,000 of a payload."""
-_LONGEST_PAUSE: Final = 2.0
+_MAX_PAUSE: Final = 2.0
 """Seconds of silence between two events, as they are played."""
 _RESULTS: Final = ("success", "failed", "cancelled", "paused", "rejected", "timeout")
 """How a replay can end."""
@@ -95,7 +95,7 @@ def _parse(data: bytes) -> Recording:
             raise RecordingError(f"line {number} is not an event with id, type and createdAt")
         silence = (event.created_at - (before or event.created_at)).total_seconds()
         before = event.created_at
-        lines.append((min(max(silence, 0.0), _LONGEST_PAUSE), line))
+        lines.append((min(max(silence, 0.0), _MAX_PAUSE), line))
         facts.setdefault("createdAt", value["createdAt"])
         payload = value.get("payload")
         if isinstance(payload, dict):

@@ -47,7 +47,7 @@ EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - i
 """The token of the emulator's default world. It is public and opens nothing."""
 SEE_INPUTS: Final = f"See {DOCS}/inputs-and-outputs.md."
 _SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
-_LONGEST_MISTAKE: Final = 400
+_MAX_MISTAKE: Final = 400
 """Characters of a text for which something else is suggested; longer ones would take time."""
 
 
@@ -116,7 +116,7 @@ class Kind(NamedTuple):
 
     def _suggested(self, text: str) -> tuple[Untrusted, ...]:
         """Return a valid value that the user may have meant by ``text``, if there is one."""
-        if len(text) > _LONGEST_MISTAKE:
+        if len(text) > _MAX_MISTAKE:
             return ()
         corrected = text
         for mistake, right in self.rules.get("x-corrections", {}).items():

@@ -16,7 +16,7 @@ _NOT_SHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that a reader does not see: a name with one may look like another
 name.
 """
-_LONGEST_NAME: Final = 255
+_MAX_NAME: Final = 255
 """Characters: no usual disk holds a longer one, for which stars in a pattern can take minutes."""
 _FAULTS: Final = {
     r"(^|[^\\])\s#": "contains a comment after a pattern, which would become part of it",
@@ -85,7 +85,7 @@ def _fold(text: str) -> str:
 
 
 def _is_deceptive(path: str) -> bool:
-    is_long = any(len(name) > _LONGEST_NAME for name in path.split("/"))
+    is_long = any(len(name) > _MAX_NAME for name in path.split("/"))
     return is_long or any(unicodedata.category(character) in _NOT_SHOWN for character in path)
 
 

@@ -27,7 +27,7 @@ from mogplex_ci.problems import Problem
 
 _JOB_MARGIN: Final = 30.0
 """Seconds that are left of the job when the step ends: for outputs, reports and ``post``."""
-_LEAST_SECONDS: Final = 60.0
+_MIN_SECONDS: Final = 60.0
 """A step that has less time before the job's end starts nothing."""
 
 
@@ -171,7 +171,7 @@ def _seconds_for_step(job_end: JobEnd) -> float:
 
 def _no_time_left(job_end: JobEnd | None) -> Iterator[Problem]:
     """Yield the problem that the CI system ends the job too soon for a run."""
-    if job_end is not None and _seconds_for_step(job_end) < _LEAST_SECONDS:
+    if job_end is not None and _seconds_for_step(job_end) < _MIN_SECONDS:
         seconds = max(job_end.seconds_left, 0)
         fault = f"ends the job in {seconds:.0f} s, too soon to start a run"
         yield Problem(job_end.limit, fault, "Raise it, or start the step earlier in the job.")

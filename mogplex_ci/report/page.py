@@ -36,7 +36,7 @@ _MIN_WIDTH: Final = 0.35
 """Percent; a bar is never narrower, so that it can be seen."""
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 """Seconds between the marks of the axis."""
-_MOST_TICKS: Final = 6
+_MAX_TICKS: Final = 6
 _HEAD: Final = """\
 <!doctype html>
 <html lang="en">
@@ -268,7 +268,7 @@ def ticks(whole: float) -> Sequence[tuple[float, str]]:
     """Return the marks of an axis of so many seconds: where they stand in percent, and the round
     times that they stand for.
     """
-    enough = math.ceil(whole / _MOST_TICKS)
+    enough = math.ceil(whole / _MAX_TICKS)
     step = next((step for step in _STEPS if step >= enough), enough)
     return [(_percent(at, whole), clock(at)) for at in range(0, int(whole) + 1, step)]
 

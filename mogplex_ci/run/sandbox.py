@@ -9,7 +9,7 @@ from mogplex_ci.errors import MogplexError
 from mogplex_ci.models import Run, Sandbox
 from mogplex_ci.run.endings import failed_in_sandbox
 from mogplex_ci.run.result import Ending
-from mogplex_ci.run.service import LEAST_CALL_SECONDS, Service
+from mogplex_ci.run.service import MIN_REQUEST_SECONDS, Service
 from mogplex_ci.run.updates import InstallLog
 from mogplex_ci.untrusted import Untrusted
 
@@ -61,7 +61,7 @@ def _install_log(sandbox: Sandbox, service: Service, ends: float) -> Untrusted |
 def _read_once(service: Service, call: Callable[[float], T], ends: float) -> T | None:
     """Return the result of one request until the time ``ends``; None if it fails."""
     with suppress(MogplexError), service.stop.interrupting():
-        return call(max(min(ends, service.deadline) - service.now, LEAST_CALL_SECONDS))
+        return call(max(min(ends, service.deadline) - service.now, MIN_REQUEST_SECONDS))
     return None
 
 

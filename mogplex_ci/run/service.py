@@ -18,7 +18,7 @@ from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import Clock, Stop
 
 T = TypeVar("T")
-LEAST_CALL_SECONDS: Final = 1.0
+MIN_REQUEST_SECONDS: Final = 1.0
 """Least time for a request, also when the deadline is closer."""
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds after the start in which the API may not know the run yet."""
@@ -124,7 +124,7 @@ class Service:
     @property
     def _call_seconds(self) -> float:
         """Seconds that a call may take."""
-        return max(self.deadline - self.now, LEAST_CALL_SECONDS)
+        return max(self.deadline - self.now, MIN_REQUEST_SECONDS)
 
 
 class Health:

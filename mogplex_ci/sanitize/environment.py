@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from mogplex_ci.sanitize.formats import compiled
 
-_SHORTEST: Final = 8
+_MIN_LENGTH: Final = 8
 _URL: Final = r"([a-z][a-z0-9+.-]{1,30})://([^\s/:@]*):([^\s/@]{8,})@([^\s\"']*)"
 _TELLING_NAME: Final = (
     r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL"
@@ -76,7 +76,7 @@ def secrets_of(env: Mapping[str, str], contents: Iterable[str] = ()) -> set[str]
 
 def _may_be_secret(value: str) -> bool:
     is_path = value.startswith("/") and compiled(_FULL_PATH).fullmatch(value) is not None
-    return len(value.strip()) >= _SHORTEST and not is_path and value != _WORD_OF_TEST_DATABASES
+    return len(value.strip()) >= _MIN_LENGTH and not is_path and value != _WORD_OF_TEST_DATABASES
 
 
 def _url_passwords(text: str) -> Iterator[str]:

@@ -12,8 +12,8 @@ from urllib.parse import quote, quote_plus
 from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.formats import compiled
 
-_SHORTEST: Final = 4
-_SHORTEST_WITH_BREAKS: Final = 16
+_MIN_LENGTH: Final = 4
+_MIN_WITH_BREAKS: Final = 16
 """A value that is shorter and has no sign is not looked for across white space: it may be prose."""
 _IGNORED: Final = r"[\s\\]+"
 """Tools break lines anywhere, and escape with backslashes."""
@@ -43,7 +43,7 @@ class KnownValues:
     """The values, in the forms in which they are looked for."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        whole = {value for value in map(str.strip, values) if len(value) >= _SHORTEST}
+        whole = {value for value in map(str.strip, values) if len(value) >= _MIN_LENGTH}
         words = {word for value in whole for word in _random_words(value)}
         forms = {show_controls(form) for value in whole | words for form in _forms(value)}
         self.longest = max(map(len, forms), default=0)
@@ -52,8 +52,8 @@ class KnownValues:
         """Forms without what is ignored, and whether they are looked for across white space."""
         for form in forms:
             needle = compiled(_IGNORED).sub("", form)
-            if len(needle) >= _SHORTEST:
-                is_long = len(needle) >= _SHORTEST_WITH_BREAKS
+            if len(needle) >= _MIN_LENGTH:
+                is_long = len(needle) >= _MIN_WITH_BREAKS
                 self._needles[needle] = is_long or not form.isalnum()
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:

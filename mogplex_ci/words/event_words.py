@@ -26,7 +26,7 @@ _FENCED: Final = r"```[\s\S]*?```"
 To Markdown a fence is closed by one that is at least as long, to the service by any three
 backticks.
 """
-_SHORTEST_REPEATED: Final = 24
+_MIN_REPEATED: Final = 24
 """Letters and digits of a text that a prompt may not repeat: fewer are in many prompts."""
 
 
@@ -83,7 +83,7 @@ def repeats(prompt: str, text: str) -> bool:
     This helps who put an event's title or body into a prompt by mistake, and is not a boundary.
     """
     letters = _letters(text)
-    return len(letters) >= _SHORTEST_REPEATED and letters in _letters(prompt)
+    return len(letters) >= _MIN_REPEATED and letters in _letters(prompt)
 
 
 def _letters(text: str) -> str:

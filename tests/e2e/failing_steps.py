@@ -160,7 +160,7 @@ class Scene:
             patch.setattr("sys.stdout", stream)
             patch.setattr(action, "Clock", lambda: self.clock)
             # The last try before a deadline is a short one, and a busy machine may be slow.
-            patch.setattr(retry, "_LEAST_CALL_SECONDS", 10.0)
+            patch.setattr(retry, "_MIN_CALL_SECONDS", 10.0)
             code = main(argv, env)
         return Ended(code, path.read_text(encoding="utf-8"), "")
 
