@@ -17,5 +17,5 @@ def said(updates: Iterable[Update], about: str = "") -> list[str]:
 
 def _of(update: Said) -> str:
     values = [value.text if isinstance(value, Untrusted) else value for value in update.values]
-    title = update.warns and f"{update.warns}: "
+    title = update.title and f"{update.title}: "
     return title + (update.words.format(*values) if values else update.words)

@@ -206,7 +206,7 @@ def _show(update: Update, lines: "EventLines | PrettyLines", console: Console) -
             console.quote(lines.add(update.events, after_gap=update.after_gap))
         case updates.Ended():
             console.quote(lines.end(is_complete=update.message_is_complete))
-        case updates.Said() if update.warns:
+        case updates.Said() if update.title:
             console.warn(update.words, *update.values)
         case updates.Trouble():
             console.warn("{}; trying again", update.error.cause)

@@ -198,7 +198,7 @@ class Case:
 
     def warn(self, title: LiteralString, words: LiteralString, *values: Value) -> None:
         """Report a warning: incomplete facts, or a gate that passes for a reason worth a review."""
-        self.say(Said(words, values, warns=title))
+        self.say(Said(words, values, title=title))
 
     @property
     def not_asked(self) -> GitHubError:

@@ -107,8 +107,8 @@ class Log(Report):
 
     def _said(self, said: u.Said) -> None:
         line = self._safe.line(said.words, *said.values)
-        if said.warns:
-            self.lines.warn(said.warns, line)
+        if said.title:
+            self.lines.warn(said.title, line)
         else:
             self.lines.line(line)
 

@@ -302,7 +302,7 @@ class Follower:
     def _note_missing(self, why: LiteralString, *values: Value) -> None:
         if not self.timeline.is_incomplete:
             self.timeline.is_incomplete = True
-            self._service.say(updates.Said(why, values, warns="Events missing"))
+            self._service.say(updates.Said(why, values, title="Events missing"))
 
     def _on_events(self, events: Iterable[Event]) -> None:
         """Report those of ``events`` that were not seen before."""
@@ -377,7 +377,7 @@ class Follower:
                 "This version does not know the status {}; it keeps following the run"
             )
             status = Untrusted(self.run.status)
-            self._service.say(updates.Said(words, (status,), warns="Unknown status"))
+            self._service.say(updates.Said(words, (status,), title="Unknown status"))
 
     def _on_trouble(self, error: MogplexError) -> None:
         """Report trouble when it begins.

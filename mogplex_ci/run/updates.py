@@ -23,7 +23,7 @@ class Said(NamedTuple):
     words: LiteralString
     """With a ``{}`` for each value."""
     values: tuple[Value, ...] = ()
-    warns: LiteralString = ""
+    title: LiteralString = ""
     """The title, if it is a warning."""
 
 

@@ -121,9 +121,9 @@ def case(
     return OneRun(ended, updates, inputs=inputs)
 
 
-def said(words: LiteralString, *values: str, warns: LiteralString = "") -> u.Said:
+def said(words: LiteralString, *values: str, title: LiteralString = "") -> u.Said:
     """Return what only the log says; the values are words of others."""
-    return u.Said(words, tuple(map(Untrusted, values)), warns)
+    return u.Said(words, tuple(map(Untrusted, values)), title)
 
 
 CASES = {
@@ -159,9 +159,9 @@ CASES = {
             said(
                 "This version does not know the status {}; it keeps following the run",
                 "dreaming",
-                warns="Unknown status",
+                title="Unknown status",
             ),
-            said("Some are missing", warns="Events missing"),
+            said("Some are missing", title="Events missing"),
         ],
         cause="the timeout passed while the run was streaming",
         error_code="TIMEOUT",
@@ -185,7 +185,7 @@ CASES = {
                 "closed or merged, and worked on {}",
                 "mogplex/fix",
                 "mogplex/fix-2",
-                warns="Branch",
+                title="Branch",
             ),
             *(
                 u.Started(

@@ -343,7 +343,7 @@ def test_a_pause_tells_the_preview_once() -> None:
 def test_annotations_that_are_not_wanted_are_lines(wanted: str, made: list[str]) -> None:
     ended = result(Result.TIMEOUT, cause="the timeout passed")
     log = log_of(
-        Said("This version does not know it", warns="Unknown status"),
+        Said("This version does not know it", title="Unknown status"),
         ended=ended,
         annotations=wanted,
     )
@@ -423,7 +423,7 @@ COMPARE = f"https://github.com/acme/web/compare/main...{BRANCH}"
 def test_missing_events_leave_the_pull_request_unknown() -> None:
     ended = result(Result.SUCCESS, *SUCCESSFUL[:7])
     ended.details.timeline.is_incomplete = True
-    log = log_of(Said("Some are missing", warns="Events missing"), ended=ended)
+    log = log_of(Said("Some are missing", title="Events missing"), ended=ended)
     assert levels(log) == ["warning"]
     assert "Pull request and change: unknown (events are missing)" in log.timeline
     assert f"Compare: {COMPARE}" in log.timeline
