@@ -184,8 +184,9 @@ class Timeline:
         self._worked_before = False
         """Whether the agent worked before the run's last pause."""
         self._now = 0.0
-        self._reached: dict[Phase, bool] = {}
-        """The phases that were reached, and whether they are still open."""
+        self._reached: set[Phase] = set()
+        self._is_working = False
+        """Whether the phase of the agent is still open."""
         self._phase_started = 0.0
         self._calls: dict[ToolCall, None] = {}
         """Every call, in order."""
@@ -219,8 +220,8 @@ class Timeline:
         """
         self._worked_before = self.agent_worked
         self.outcome = RunOutcome()
-        for phase in (Phase.AGENT, Phase.DELIVERY):
-            self._reached.pop(phase, None)
+        self._reached -= {Phase.AGENT, Phase.DELIVERY}
+        self._is_working = False
         self._message.take()
         self._checkpoint = None
 
@@ -253,7 +254,7 @@ class Timeline:
     @property
     def sandbox_was_ready(self) -> bool:
         """Whether the run got beyond starting its sandbox."""
-        return not self._reached.keys().isdisjoint((Phase.GIT, Phase.INSTALL, Phase.AGENT))
+        return not self._reached.isdisjoint((Phase.GIT, Phase.INSTALL, Phase.AGENT))
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -408,9 +409,10 @@ class Timeline:
 
     def _reach(self, phase: Phase) -> bool:
         """Note that ``phase`` was reached, and return whether this is the first time."""
-        known = phase in self._reached
-        self._reached.setdefault(phase, True)
-        return not known
+        if phase in self._reached:
+            return False
+        self._reached.add(phase)
+        return True
 
     def _end_phase(self, phase: Phase, at: float, event: Event | None) -> PhaseEnded:
         started = self._phase_started
@@ -419,12 +421,13 @@ class Timeline:
 
     def _start_work(self, at: float) -> None:
         if self._reach(Phase.AGENT):
+            self._is_working = True
             self._phase_started = at
             self._add(PhaseStarted(Phase.AGENT, at))
 
     def _end_work(self, at: float, event: Event) -> None:
-        if self._reached.get(Phase.AGENT):
-            self._reached[Phase.AGENT] = False
+        if self._is_working:
+            self._is_working = False
             # A failed push is not the agent's failure: it had finished.
             failed = event.kind in (EventKind.FAILED, EventKind.CANCELLED) and not (
                 event.end and event.end.in_delivery
