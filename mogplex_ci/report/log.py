@@ -421,6 +421,7 @@ class Log(Report):
 WRITERS: Final[dict[type, Callable[[Log, Any], None]]] = {
     Waiting: Log._wait,
     u.Starting: Log._starting,
+    u.StartInDoubt: lambda _log, _update: None,  # of use to ``post`` alone
     u.Started: Log._started,
     u.NextRound: Log._next_round,
     u.StatusChanged: Log._status_changed,

@@ -143,7 +143,8 @@ class Recorder:
         """
         if self._ledger:
             self._ledger.on(update)
-        if isinstance(update, StartInDoubt):  # of use to ``post`` alone
+        # Of use to ``post`` alone: the diagnostics need no second copy of the prompt.
+        if isinstance(update, StartInDoubt):
             return
         if isinstance(update, Started):
             self._started(update)
