@@ -13,7 +13,9 @@ from mogplex_ci.errors import (
 )
 from mogplex_ci.gate_kinds import CHECKS
 from mogplex_ci.gates.case import Case
+from mogplex_ci.models import Repo
 from mogplex_ci.problems import Problem
+from mogplex_ci.run.repositories import FIND_REPO
 from mogplex_ci.untrusted import Untrusted
 
 NOTE_SECONDS: Final = 20.0
@@ -24,14 +26,18 @@ _MERGED_INTO: Final = "Set it to the branch that the work is to be merged into."
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/()-]{0,60}")
 
 
-def note(case: Case) -> None:
+def note(case: Case, repo: Repo | None) -> None:
     """Note the base and the branch.
 
     Raises:
-        UsageError: the base is in doubt or not there, or no check is named.
+        UsageError: the Mogplex token does not list the repository, the base is in doubt or not
+            there, or no check is named.
         NotNotedError: GitHub does not report them.
         StopRequested: a stop signal came.
     """
+    if repo is None and case.needs_repo:
+        fault = "is not a repository that the Mogplex token lists, and the gates need one"
+        raise UsageError(Problem("repo", fault, FIND_REPO, Untrusted(case.inputs.repo)))
     if case.github is None:
         return
     ends = case.service.now + NOTE_SECONDS

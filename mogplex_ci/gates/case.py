@@ -43,7 +43,7 @@ ITEM_LIMIT: Final = 500
 NOTHING_CHANGED: Final = "the run changed no files"
 READ_WHY: Final = "Read the agent's last words: the task may already be done, or be too vague."
 _NO_TOKEN: Final = "Set github-token, so that the step can query GitHub."  # noqa: S105 - a sentence
-_NO_REPOSITORY: Final = "Set repo to an owner/name that this Mogplex token lists."
+_NO_REPOSITORY: Final = "Use a Mogplex token that lists the repository of the run."
 
 
 class Changes(NamedTuple):
@@ -148,15 +148,21 @@ class Case:
         self.base_before = None
         self.branch_before = None
 
+    @property
+    def needs_repo(self) -> bool:
+        """Whether the inputs ask for something that is looked for in the run's repository."""
+        needs_it = any(kind.needs for kind in GATES if kind.name in self.inputs.gates)
+        return needs_it or self.inputs.repair > 0
+
     def connect(self, repo: Repo | None) -> None:
         """Connect to GitHub if possible and needed. Never to the job's own repository: the run may
         belong to another one, whose default branch is the base if the inputs name none.
         """
-        needs_it = any(kind.needs for kind in GATES if kind.name in self.inputs.gates)
-        if self.github is None and repo is not None and (needs_it or self.inputs.repair):
+        if self.github is None and repo is not None and self.needs_repo:
             self.github = self._connect(repo)
-            if not self.base and repo.default_branch is not None:
-                self.base = repo.default_branch.text
+            # As the service does where a repository has no default branch.
+            default = repo.default_branch or Untrusted("main")
+            self.base = self.base or default.text
 
     def close(self) -> None:
         """Give GitHub's connections back."""

@@ -64,6 +64,10 @@ def _use_branch_and_base(case: Case) -> None:
 def compare_with_base(case: Case) -> None:
     """Compare the commit with the base's tip as it is now."""
     case.base_now = case.tip(case.base) or case.base_before or ""
+    if not case.base_now:  # GitHub may take an empty name for the default branch's
+        raise GitHubError(
+            "GitHub does not have the base branch", remedy="Set base-branch to one that exists."
+        )
     try:
         case.changes_found = find_changes(case)
     except GitHubError as error:

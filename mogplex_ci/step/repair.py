@@ -89,7 +89,7 @@ class Rounds:
         if not self._case.is_noted:
             self._case.connect(starting.repo)
             require_rights_of_run(self._case)
-            note(self._case)
+            note(self._case, starting.repo)
 
     def _execute(self) -> RunResult:
         """Execute one run and return its result."""

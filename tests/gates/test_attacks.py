@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mogplex_ci.untrusted import Untrusted
 from tests.gates.story import PASSED, Story, branch_of, items, outcome, says
 from tests.github import ADA, AGENT, NOTHING, GitHub, Look, Work, check
 from tests.github.repository import Files
@@ -363,20 +364,17 @@ def test_a_branch_that_an_event_names_is_neither_judged_nor_handed_on(
         result = story.play(Work(EVIL), **PROTECTS)
         asked = [request.path for request in story.github.asked]
     assert outcome(result) == REJECTED
-    assert result.details.delivery is not None
-    assert result.details.delivery.branch == story.runs[0].request.working_branch
+    assert result.details.branch == Untrusted(story.runs[0].request.working_branch)
     assert all(path.startswith("/repos/acme/web/") for path in asked)
     assert not any("harmless" in path or "agent-" in path for path in asked)
 
 
 def test_another_pull_request_than_the_judged_one_is_not_handed_on(tmp_path: Path) -> None:
-    told = "https://github.com/acme/web/pull/666"
-    with Story(tmp_path, says(pull_request_url=told)) as story:
+    with Story(tmp_path, says(pull_request_url="https://github.com/acme/web/pull/666")) as story:
         result = story.play(Work(GOOD), require="pull-request")
     assert outcome(result) == PASSED
-    handed_on = result.details.pull_request_url
-    assert handed_on is not None
-    assert handed_on.text == "https://github.com/acme/web/pull/42"
+    own = Untrusted("https://github.com/acme/web/pull/42")
+    assert result.details.pull_request_url == own
 
 
 def test_a_change_that_an_event_denies_is_one(tmp_path: Path) -> None:
@@ -410,6 +408,5 @@ def test_a_branch_that_the_service_falls_back_to_is_judged_and_told(
         result = story.play(Work(EVIL), branch="fix", require="pull-request", **PROTECTS)
         fallback = story.runs[0]._checkout.branch
     assert outcome(result) == REJECTED
-    assert result.details.delivery is not None
-    assert result.details.delivery.branch == fallback != "fix"
+    assert result.details.branch == Untrusted(fallback) != Untrusted("fix")
     assert f"worked on {fallback}" in warnings(story)["Branch"]

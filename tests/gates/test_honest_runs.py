@@ -178,8 +178,11 @@ def test_a_pull_request_into_a_release_branch(story: Story) -> None:
     work = Work({"src/a.ts": "new"})
     result = story.play(work, require="pull-request", base_branch="release/1.x", **PROTECTS)
     assert outcome(result) == PASSED
-    assert result.details.base_branch is not None
-    assert result.details.base_branch.text == "release/1.x"
+    assert result.details.base_branch == Untrusted("release/1.x")
+    goes = lambda update: isinstance(update, Started) and github.branches.pop("release/1.x")  # noqa: E731 - said later
+    result = story.play(attempt=2, watch=goes, base_branch="release/1.x", **PROTECTS)
+    assert outcome(result) == ("rejected", "NOT_JUDGED")
+    assert "GitHub does not have the base branch" in result.ending.cause
 
 
 def test_the_branch_is_the_base_itself(tmp_path: Path) -> None:
@@ -242,10 +245,22 @@ def test_only_the_gate_of_pull_requests_needs_the_right_to_list_them(
     assert outcome(result) == expected
 
 
-def test_a_base_that_is_not_there_is_found_before_a_run_is_paid_for(story: Story) -> None:
-    result = story.play(Work(), base_branch="nowhere", **PROTECTS)
-    assert (story.runs, result.ending.exit_code) == ([], 2)
-    assert result.ending.problems[0].input == "base-branch"
+WEB = "5f0c7a52-3f9b-4d0e-9b57-1f2a6c1d0001"
+
+
+@pytest.mark.parametrize(
+    ("listed", "base", "faults"),
+    [(True, "", []), (True, "nowhere", ["base-branch"]), (False, "", ["repo"])],
+)
+def test_what_gates_cannot_judge_is_found_before_a_run_is_paid_for(
+    story: Story, listed: bool, base: str, faults: list[str]
+) -> None:
+    """That a repository has no default branch is no fault: the service works from main then."""
+    repos = [{"id": WEB, "full_name": "acme/web", "default_branch": None}] if listed else []
+    story.world.emulator.inject("repos", status=200, body={"ok": True, "data": {"repos": repos}})
+    result = story.play(Work({"src/a.ts": "a"}), repo=WEB, base_branch=base, **PROTECTS)
+    assert [problem.input for problem in result.ending.problems] == faults
+    assert (result.ending.exit_code, len(story.runs)) == ((2, 0) if faults else (0, 1))
 
 
 def test_a_failed_check_inside_a_network_is_named_with_its_address(story: Story) -> None:
