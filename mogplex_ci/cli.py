@@ -11,6 +11,7 @@ from mogplex_ci.commands import COMMANDS, call
 from mogplex_ci.errors import InternalError
 from mogplex_ci.waiting import stop_of_process
 
+# As a shell reports a program that SIGPIPE has ended.
 EXIT_BROKEN_PIPE: Final = 141
 _HELP: Final = ("help", "--help", "-h", "--version", "-V")
 

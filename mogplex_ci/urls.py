@@ -20,6 +20,8 @@ def base_url_fault(text: str, *, allow_http: bool = False) -> str | None:
         _ = parts.port  # ValueError: not a port, or not an IPv6 address
     except ValueError:
         return "is not a URL"
+    # urlsplit drops tabs and line breaks, and takes a backslash into the host; urllib3 does not.
+    # They would disagree about who gets the token.
     if not host or not re.fullmatch(r"https?://[^\x00- \x7f\\]+", text):
         return "is not a URL"
     if parts.username is not None or parts.query or parts.fragment:

@@ -115,6 +115,7 @@ class Stop:
         handler.
         """
         if self.signal is None:
+            # First the time: other threads look at the signal.
             self.at = at
             self.signal = number
 

@@ -117,6 +117,7 @@ def decode(content: bytes, name: str, *, input_name: str, max_bytes: int) -> str
             input_name, f"has more than {max_bytes:,} bytes", name, "Use a smaller file."
         )
     try:
+        # Editors on Windows begin a file with a byte order mark.
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         fault = f"is not UTF-8 text, see byte {error.start:,}"
@@ -172,6 +173,7 @@ def check_room(path: Path) -> None:
 
 def _write_all(file: RawIOBase, data: bytes) -> None:
     while data:
+        # A raw file may take a part of the bytes, and says None if it takes none.
         data = data[file.write(data) or 0 :]
 
 
@@ -316,6 +318,7 @@ def _unusable(input_name: str, verb: str, path: Path, error: OSError, name: str)
         return _problem(input_name, "is a folder", name, "Use the path of a file.")
     if isinstance(error, FileExistsError | NotADirectoryError):
         return _problem(input_name, "is below a file", name, "Use a path in a folder.")
+    # Our own error has no number; a named pipe that nothing reads has ENXIO.
     if error.errno in (None, errno.ENXIO):
         return _problem(input_name, "is not a regular file", name, "Use the path of a file.")
     fault = f"cannot be {verb} ({error.strerror})"

@@ -194,6 +194,7 @@ class Session:
 
     def close(self) -> None:
         """Close the client's connections."""
+        # Not self.service, which would make one.
         if "service" in self.__dict__:
             self.service.client.close()
 

@@ -156,6 +156,7 @@ class CleanUp:
     def _hurry(self) -> None:
         """Say which runs may still be running, and cancel them in the seconds of a stopped step."""
         self._codes.append(self._stop.exit_code)
+        # Before the cancels: the CI system may kill the job in the midst of them.
         for each in self._left:
             shown = self._safe.sentence(
                 self._name(each.run), " may still be running", *self._by_hand(each.run)
@@ -283,6 +284,7 @@ class CleanUp:
     def _write_comments(self) -> None:
         while self._to_tell:
             self._comment(*self._to_tell[0])
+            # Not sooner: after a stop signal meanwhile, _hurry() writes it again.
             del self._to_tell[0]
 
     def _comment(self, run: OpenRun, said: str) -> None:

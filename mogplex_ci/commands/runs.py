@@ -118,14 +118,14 @@ def _events(session: Session, options: argparse.Namespace) -> int:
         lambda client, timeout: client.events(options.run_id, limit=FEED_LIMIT, timeout=timeout),
         seconds=min(RETRY_SECONDS, options.timeout),
     )
-    events = list({event.id: event for event in page.events}.values())
     lines = _event_lines(session, options)
     is_complete = page.run.is_terminal or page.run.is_paused
-    begins_later = bool(events) and events[0].kind not in FIRST_KINDS
-    session.console.quote(lines.add(events, after_gap=begins_later))
+    # Newer services return the newest events only, which may begin in the midst of a message.
+    begins_later = bool(page.events) and page.events[0].kind not in FIRST_KINDS
+    session.console.quote(lines.add(page.events, after_gap=begins_later))
     session.console.quote(lines.end(is_complete=is_complete))
     _tell_pull_request(lines, session.console)
-    if len(events) >= FEED_LIMIT:
+    if len(page.events) >= FEED_LIMIT:
         session.console.warn("only {} events of a run can be read", FEED_LIMIT)
     return 0
 

@@ -121,6 +121,7 @@ class Player:
                 "working": request.get("workingBranch") or facts.get("working_branch"),
             },
             "createdAt": facts.get("createdAt"),
+            # Without one a failed run counts as never queued.
             "runtime": {"runId": "dry-run"},
         }
         if status == end["status"]:

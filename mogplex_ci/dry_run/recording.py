@@ -95,6 +95,7 @@ def _parse(data: bytes) -> Recording:
             raise RecordingError(f"line {number} is not an event with id, type and createdAt")
         silence = (event.created_at - (before or event.created_at)).total_seconds()
         before = event.created_at
+        # The service may write an event late, behind newer ones.
         lines.append((min(max(silence, 0.0), _MAX_PAUSE), line))
         facts.setdefault("createdAt", value["createdAt"])
         payload = value.get("payload")

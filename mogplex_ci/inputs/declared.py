@@ -97,6 +97,7 @@ class Kind(NamedTuple):
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``;
         None for valid text.
         """
+        # os.environ has bytes that are not UTF-8 as halves of surrogate pairs.
         if text.encode(errors="ignore").decode() != text:
             return "is not UTF-8 text"
         if self.ignores_case:
@@ -189,6 +190,7 @@ def check(texts: Mapping[str, str]) -> list[Problem]:
     found = []
     for name, text in texts.items():
         spec = inputs()[name]
+        # The emulator may be another container of the job, which has no certificate.
         is_for_emulator = name == "base-url" and texts.get("api-key") == EMULATOR_TOKEN
         if text == spec.default or (is_for_emulator and not base_url_fault(text, allow_http=True)):
             continue

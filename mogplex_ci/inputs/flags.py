@@ -152,6 +152,7 @@ def _add_flag(group: argparse._ArgumentGroup, spec: Input) -> None:
     settings["metavar"] = "|".join(spec.kind.choices) or spec.kind.rules.get(
         "x-placeholder", "VALUE"
     )
+    # argparse formats the help once more.
     settings["help"] = _help(spec).replace("%", "%%")
     if spec.github_expression:
         settings["help"] = argparse.SUPPRESS

@@ -203,6 +203,7 @@ def _text(safe: Sanitizer, *parts: Part) -> str:
 
 def _picture(timeline: Timeline, safe: Sanitizer) -> str:
     """Return the time line: the phases, below them the tool calls, and one axis for both."""
+    # All events may have the same time.
     whole = max(timeline.last, 1.0)
     shapes: list[str] = []
     for phase, started, ended in timeline.spans():
@@ -218,6 +219,7 @@ def _picture(timeline: Timeline, safe: Sanitizer) -> str:
         ended = timeline.last if call.ended is None else call.ended
         lane = next((number for number, end in enumerate(ends) if end <= call.at), len(ends))
         lane = min(lane, _LANES - 1)
+        # A slice, since the lane may be a new one.
         ends[lane : lane + 1] = [ended]
         title = _text(safe, *entry_text(call, safe).parts())
         y = height + _LANE_HEIGHT * lane

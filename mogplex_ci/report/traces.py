@@ -42,8 +42,10 @@ _TYPES: Final = {bool: "boolValue", int: "intValue", float: "doubleValue"}
 def collector_of(env: Mapping[str, str]) -> str:
     """Return the collector's address for traces; empty if the variables ask for no trace."""
     parent = re.fullmatch(_PARENT, env.get("TRACEPARENT", ""))
+    # The last bit of the flags; a collector would drop the spans of a trace that is not sampled.
     is_sampled = parent is None or int(parent[3], 16) % 2 == 1
     is_disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    # A list of names. The specification's default is otlp.
     exporters = env.get("OTEL_TRACES_EXPORTER") or "otlp"
     if is_disabled or not is_sampled or "otlp" not in exporters:
         return ""
@@ -191,10 +193,12 @@ def _span(
         "spanId": secrets.token_hex(8),
         "name": name,
         "kind": kind,
+        # JSON has no 64-bit numbers: OTLP writes them as text.
         "startTimeUnixNano": str(began),
         "endTimeUnixNano": str(ended),
         "attributes": _attributes({**attributes, "error.type": error}),
         "events": events,
+        # OTLP's numbers of "unset" and "error"; "ok" is for people to set.
         "status": {"code": 0 if error is None else 2},
     }
 

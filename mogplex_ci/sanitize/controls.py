@@ -5,6 +5,7 @@ from typing import Final
 
 from mogplex_ci.sanitize.formats import compiled
 
+# GitHub's runner ends a line at a lone \r as well, str.splitlines() at all of the others.
 _LINE_BREAKS = "\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
 _TERMINAL = (
     r"section_(?:start|end):\d+:[\w.-]+(?:\[[a-z=,_]*\])?\r\x1b\[0K"  # GitLab's folds
@@ -19,6 +20,7 @@ _TERMINAL = (
 time.
 """
 
+# JSON can hold halves of surrogate pairs (\ud800), which cannot be written as UTF-8.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
 INVISIBLE: Final = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
@@ -47,6 +49,7 @@ def show_controls(text: str) -> str:
         return text  # most text, told apart in a quarter of the time
     if not compiled(_STRANGE).search(text):
         return text
+    # Sequences before line breaks: GitLab's folds have a \r in them.
     text = compiled(_LINE_BREAKS).sub("\n", compiled(_TERMINAL).sub("", text))
     return compiled(_DROPPED).sub("", text).translate(_pictures())
 

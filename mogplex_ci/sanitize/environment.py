@@ -8,8 +8,10 @@ from urllib.parse import unquote
 from mogplex_ci.sanitize.formats import compiled
 
 _MIN_LENGTH: Final = 8
+# Bounded: otherwise each letter of a long word would be read to its end as a scheme.
 _URL: Final = r"([a-z][a-z0-9+.-]{1,30})://([^\s/:@]*):([^\s/@]{8,})@([^\s\"']*)"
 _TELLING_NAME: Final = (
+    # Not TOKENIZERS_PARALLELISM; but OTLP's headers, which hold the collector's token.
     r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL"
     r"|(?:API|ACCESS|PRIVATE)[_-]?KEY|KEYS?(?:[_-]?IDS?)?$"
     r"|(?:^|[_-])(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)$"
@@ -18,7 +20,9 @@ _TELLING_NAME: Final = (
 )
 _HARMLESS_NAME: Final = (
     r"(?:IDEMPOTENCY|MISSING|CACHE|PROJECT|PRIMARY|SORT|PARTITION|FOREIGN|PUBLIC|LOCK|GROUP|CONCURRENCY|ISSUE|JOB|STEP"
+    # From MON on, words that end in KEY, such as MONKEY, HOTKEY or DONKEY.
     r"|BUILD|MON|TUR|HOT|SURROGATE|DON|HOC|JOC)[_-]?KEYS?(?:[_-]?IDS?)?$"
+    # The address of a webhook is a secret: whoever has it may post there.
     r"|KEY[_-]SUFFIX$|[_-](?:FILE|PATH|DIR|(?<!WEBHOOK.)UR[LI]|NAME|TTL|EXPIRY|LENGTH|ENABLED|TYPE)$"
 )
 """Names that sound like those of secrets, inputs of ours among them."""

@@ -43,7 +43,7 @@ class JsonValue:
             )
         if isinstance(value, bool) or value is None:
             return value
-        text = scalar_text(value)
+        text = str(value)
         shown = self._text(text)
         is_number = isinstance(value, int | float) and text[-1:].isdigit()  # JSON's are finite
         return value if is_number and shown == text else shown
@@ -117,12 +117,3 @@ def lines_of(value: object, name: str) -> Iterator[str]:
         yield from (f"  {line}".rstrip() for line in text.split("\n"))
     else:
         yield label + text
-
-
-def scalar_text(value: object) -> str:
-    """Return a text or a number as text. Python refuses to write more than a few thousand
-    digits.
-    """
-    if isinstance(value, int) and value.bit_length() > 10_000:
-        return f"… a number of about {value.bit_length() * 0.30103:,.0f} digits"
-    return str(value)

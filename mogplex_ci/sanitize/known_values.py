@@ -21,6 +21,7 @@ _KEPT: Final = r"[^\s\\]"
 _WORD: Final = r"[\w+/~-]+"
 _RANDOM_WORD: Final = r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=\D*\d).{12,}|[0-9a-fA-F]{32,}"
 _TOKENS_BEGIN: Final = r"(?:mog_|gh[a-z]_|github_pat_)."
+# Go's JSON escapes the signs of HTML.
 _JSON_OF_GO: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
@@ -82,19 +83,24 @@ def _random_words(value: str) -> Iterator[str]:
     """Yield the words of a document, a key or a connection string that look random; of a path its
     parts, too.
     """
+    # A private key in JSON or in a .env file has \n in place of its line breaks.
     for word in compiled(_WORD).findall(value.replace("\\n", "\n")):
         yield from filter(looks_random, {word, *word.split("/")})
 
 
 def _forms(value: str) -> Iterator[str]:
     """Yield ``value`` as URLs, JSON, shells and base64 write it."""
+    # os.environ has bytes that are not UTF-8 as halves of surrogate pairs.
     raw = value.encode("utf-8", "surrogateescape")
     yield value
     for url in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        # Python writes %2F, other languages %2f; servers take both.
         yield from (url, re.sub("%..", lambda escape: escape[0].lower(), url))
     for written in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
         yield from (written, written.translate(_JSON_OF_GO))
+    # A quote inside quotes, as people write it and as Python's shlex does.
     yield from (value.replace("'", "'\\''"), value.replace("'", "'\"'\"'"))
+    # Inside a longer text, such as the user:token of a Basic header, it has one of three forms.
     for lead, first in enumerate((0, 2, 3)):
         # Characters that hold bits of a neighbour are left out.
         last = (lead + len(raw)) * 8 // 6

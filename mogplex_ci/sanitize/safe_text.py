@@ -87,6 +87,8 @@ class Markdown(_Text):
         """Return ``text`` on one line: as it is, or as code if GitHub would obey anything in it. In
         words of ours only brackets are escaped, so that advice with an example stays a sentence.
         """
+        # Behind a backslash of its own text, the one that escapes a bracket would be escaped
+        # itself.
         if type(text) is SafeText and "\\" not in text:
             without = re.sub(r"[][]", "", text)
             if not compiled(_MARKUP).search(without):
@@ -149,6 +151,7 @@ def timestamp(time: datetime | None) -> SafeText:
 
 def _bounded(seconds: float) -> float:
     """Return ``seconds`` between 0 and a million hours; NaN is 0."""
+    # In this order: max() returns its first argument if the second is NaN.
     return min(max(0.0, seconds), 3.6e9)
 
 

@@ -8,7 +8,7 @@ from typing import Final, LiteralString, TypeAlias, TypeGuard
 from mogplex_ci.sanitize.controls import show_controls
 from mogplex_ci.sanitize.cutting import cut, cut_between_words, wrapped
 from mogplex_ci.sanitize.formats import compiled
-from mogplex_ci.sanitize.json_values import JsonValue, lines_of, scalar_text
+from mogplex_ci.sanitize.json_values import JsonValue, lines_of
 from mogplex_ci.sanitize.markers import begins_like_time_stamp, break_markers
 from mogplex_ci.sanitize.redactor import Redactor
 from mogplex_ci.sanitize.safe_text import CleanText, Markdown, QuotedText, SafeText
@@ -40,7 +40,6 @@ _URL = rf"https://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?(?:[/?#][A-Za-z0-9._~%&+,=:
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/[A-Za-z0-9_.-]{1,100}"
 _KEY = r"[A-Za-z0-9._/@=][A-Za-z0-9 ._/:@+=,-]{0,199}"
 _FILE_PATH = r"[A-Za-z0-9._][A-Za-z0-9._/@+=, -]{0,999}"
-"""Characters that mermaid may take for syntax, and more."""
 
 Value: TypeAlias = Untrusted | str | int
 """A value that is cleaned before it is shown."""
@@ -60,6 +59,7 @@ class Sanitizer:
         """``secrets`` are values that must never appear."""
         self.redactor = Redactor(secrets)
         """Finds the secrets."""
+        # Twice: a value is also found with line breaks and backslashes in it, and is longer then.
         self._margin = _MARGIN + 2 * self.redactor.longest_value
 
     def line(self, template: LiteralString, *values: Value) -> SafeText:
@@ -186,6 +186,8 @@ class Sanitizer:
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
         text = json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":"))
+        # One blank moves every byte by one place, and so may move others into those of a time
+        # stamp.
         while begins_like_time_stamp(text):
             text = f" {text}"
         return str.__new__(SafeText, text)
@@ -220,6 +222,7 @@ class Sanitizer:
         text = value._value if isinstance(value, Untrusted) else value
         if not isinstance(text, str) or not compiled(pattern).fullmatch(text):
             return None
+        # Not masked or changed, as other text is: that would be another id, branch or address.
         if any(self.redactor.find(text)) or begins_like_time_stamp(text):
             return None
         if break_markers(text) != text:
@@ -252,7 +255,7 @@ class Sanitizer:
     def _as_text(self, value: Value) -> str:
         if isinstance(value, Untrusted):
             return value._value if isinstance(value._value, str) else self.json(value)
-        return scalar_text(value)
+        return str(value)
 
     def _read(self, value: Value, limit: int) -> tuple[str, int]:
         """Return the clean start of ``value``, and how many characters are missing."""

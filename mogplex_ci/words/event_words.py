@@ -65,6 +65,7 @@ def event_text(words: tuple[Words, ...]) -> str:
 
 def fenced(text: str) -> str:
     """Return ``text`` as a code block that nothing in it ends, without the service's marks."""
+    # Not a longer fence, which is how Markdown does it: to the service any three backticks end one.
     text = re.sub("`(?=``)", "` ", re.sub(_CHECKPOINT_MARK, "<< <", text))
     return f"{_FENCE}text\n{text}\n{_FENCE}"
 

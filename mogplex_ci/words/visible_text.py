@@ -22,6 +22,7 @@ _FOOTNOTE: Final = (
     r"(?:\n(?![ >]*$)[^\n]*|(?:\n[ >]*$)+\n[ >]*(?: {4}|\t)[^\n]*)*"
 )
 """A footnote, with the paragraphs that are indented below it."""
+# CommonMark's limit of a label is 999 characters.
 _DEFINITION: Final = r"(?m)^([ >]*\[[^\]\n]{1,999}\]:[^\n]*)((?:\n[ \t]+[^\n]*)+)"
 """A link's target, with indented lines below it: they are no code to GitHub."""
 _UNSEEN: Final = (
@@ -141,6 +142,7 @@ class _Page:
         if language and language[0] in _DRAWN:
             self.add_gap()
         else:
+            # Tildes, since the text goes into a fence of backticks, where others are broken up.
             self._add_text(f"~~~\n{block.content}~~~")
 
     def add_gap(self) -> None:
