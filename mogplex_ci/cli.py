@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         try:
             return _run(argv, env)
         finally:
+            # Here an error can still change the exit code: at exit Python would print it.
             sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output is gone.

@@ -24,6 +24,7 @@ def parse_duration(text: str) -> float:
     if _PLAIN.fullmatch(text):
         text += "s"
     match = _UNITS.fullmatch(text)
+    # All units may be missing, so the pattern matches an empty text.
     if not text or match is None:
         raise ValueError("not a duration")
     parts = zip(match.groups(), _UNIT_SECONDS, strict=True)

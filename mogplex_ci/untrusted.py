@@ -59,6 +59,7 @@ class Untrusted:
         """
         if not isinstance(self._value, dict) or len(self._value) > _MANY_FIELDS:
             return self
+        # Not "if item": zero and false say something.
         kept = {
             key: item
             for key, item in self._value.items()

@@ -197,6 +197,7 @@ def write_whole(path: Path, text: str | Iterator[str], mode: int = 0o644) -> Non
     Raises:
         OSError: the file cannot be written, or one of its folders has become a link.
     """
+    # In the same folder: a file cannot be renamed into another file system.
     partial = path.with_name(f".{path.name}.{token_hex(8)}")
     with _folder(path) as (folder, descriptor):
         file = _open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -237,6 +238,7 @@ def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
     )  # O_PATH also opens a folder that must not be listed
     folder = os.open("/", search)
     try:
+        # One by one: O_NOFOLLOW looks at the last part of a path only.
         for part in path.parent.parts[1:]:
             inner = os.open(part, search | _flags("O_DIRECTORY", "O_NOFOLLOW"), dir_fd=folder)
             os.close(folder)

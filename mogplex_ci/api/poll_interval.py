@@ -66,6 +66,7 @@ class PollInterval:
         """
         if not self.is_crowded:
             return 0.0
+        # The third is the stream's own.
         return (_REQUESTS_TO_START - 1) * self._share + self._clock.random(0.0, self._share)
 
     def first(self) -> float:

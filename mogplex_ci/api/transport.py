@@ -59,6 +59,7 @@ class _AnswerAfterInterim(HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]  # private, but the only way in
+            # Behind a 101 comes another protocol, and no answer.
             if not 100 <= status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
                 return version, status, reason
             parse_headers(self.fp)

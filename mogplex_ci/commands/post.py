@@ -201,6 +201,7 @@ class CleanUp:
                 self._line("Its run is ", Untrusted(each.run.run_id))
             answer = each.cancel(timeout)
         except ForeignRunError as error:
+            # For good: no further try can say whose run it is.
             why = self._safe.message(error.cause)
             self._warn(self._safe.sentence("Could not cancel ", self._name(each.run), ": ", why))
             self._settle(each)

@@ -110,6 +110,7 @@ def _github_token(
         needs.append("comment-on")
     required = typed.require or ()
     needs += [f"require: {name}" for name in for_github if name in required]
+    # A later round works on an existing branch, of which the service serves no artifact.
     if "repair" in texts and "artifact" in texts:
         needs.append("repair with artifact")
     if needs:

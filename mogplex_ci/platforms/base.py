@@ -320,6 +320,7 @@ class Platform:
         for variable, path in self._files_to_append_to():
             if path.is_file():  # a runner may have put a device in its place
                 with usable(variable, "written", path):
+                    # It follows no link, and the runner's folder may be one.
                     check_room(path.resolve())
 
     def _files_to_append_to(self) -> Iterator[tuple[str, Path]]:

@@ -64,6 +64,7 @@ def run_page(run: str) -> Cell:
 
 
 # A re-run keeps the run's id and raises its attempt.
+# Keys belong to a Mogplex user: without server and repository, two could share the id of a run.
 GITHUB: Final = System(
     "github",
     equals("GITHUB_ACTIONS", "true"),

@@ -350,6 +350,7 @@ def _is_same_repository(pull_request: Object) -> bool:
 
 
 def _is_app(user: Object) -> bool:
+    # The variables of a job have a login without a type.
     return user.get("type") == "Bot" or _login(user).endswith("[bot]")
 
 

@@ -83,7 +83,7 @@ class Comment:
             StopRequested: a stop signal came.
         """
         run = self._digest(run_id)
-        self._key = self._key or self._digest(run)
+        self._key = self._key or run
         self._earlier = self._earlier or f"{_marker(self._key, _ANY)}|{_marker(_ANY, run)}"
 
         def write_once(left: float) -> None:

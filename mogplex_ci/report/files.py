@@ -59,6 +59,7 @@ class EventLines:
         has_all = self._message.has_beginning
         said = self._message.take()
         if not is_complete:
+            # Also of the message that take() has begun: the next words are not its first.
             self._message.miss()
         shown = self._clean(said)
         is_split = not has_all or shown != said.text
