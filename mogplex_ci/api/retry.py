@@ -202,6 +202,7 @@ def parse_retry_after(header: str | None) -> float | None:
             seconds = float(header)
         else:
             seconds = parsedate_to_datetime(header).timestamp() - time()
+    # A date of a proxy may be malformed, or in a year that no clock has.
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _MAX_RETRY_AFTER)

@@ -89,6 +89,7 @@ def _required_checks(case: Case, tip: str, ends: float) -> set[str] | None:
     is_named = patterns is not None and bool(patterns.required)
     try:
         required = case.ask(lambda github: github.required_checks(case.base), ends)
+    # An outage passes: the step may be tried again as it is, and no input is at fault.
     except GitHubUnavailableError:
         raise
     except GitHubError as error:

@@ -209,6 +209,7 @@ def _red_on_base(case: Case, ends: float) -> set[tuple[str, str, str]]:
     tip = case.base_now
     try:
         checks, _ = case.ask(lambda github: github.checks(tip), ends)
+    # It is advice only: the finding stands without it.
     except GitHubError:
         return set()
     # A check that runs again has a higher number, and replaces the earlier one.
@@ -225,6 +226,7 @@ def _with_annotations(case: Case, failed: Sequence[FailedCheck], ends: float) ->
         number = each.check.number
         try:
             said = case.ask(lambda github: github.annotations(number, MAX_ANNOTATIONS), ends)  # noqa: B023 - it is called at once
+        # Out of time, or GitHub is down: the other checks would have no better luck.
         except GitHubError:
             break
         found[place] = each._replace(annotations=said)

@@ -262,7 +262,8 @@ class Platform:
 
     def annotate(self, level: Level, title: SafeText, text: SafeText) -> None:
         """Show ``text`` where the system lists errors and warnings, and always in the log."""
-        self._write(f"{level.value.upper()}: {annotation_text(title, text)}")
+        said = text if title == PROGRAM else f"{title}: {text}"
+        self._write(f"{level.value.upper()}: {said}")
 
     def link(self, label: SafeText, url: SafeText) -> None:
         """Show a link beside the job, if the system can."""
@@ -393,14 +394,6 @@ def replace_block(path: Path, old: str, new: str) -> None:
     if theirs and not theirs.endswith(b"\n"):
         theirs += b"\n"
     path.write_bytes(theirs + new.encode())
-
-
-def annotation_text(title: SafeText, text: SafeText) -> str:
-    """Return an annotation as a line of the log, for a system without fields for its parts.
-
-    It need not say that it is this program's.
-    """
-    return text if title == PROGRAM else f"{title}: {text}"
 
 
 class Plain(Platform):

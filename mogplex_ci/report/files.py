@@ -61,7 +61,7 @@ class EventLines:
         if not is_complete:
             # Also of the message that take() has begun: the next words are not its first.
             self._message.miss()
-        shown = self._clean(said)
+        shown: str = self._safe.clean(said, limit=_TEXT_LIMIT)
         is_split = not has_all or shown != said.text
         held = self._held
         self._held = []
@@ -71,9 +71,6 @@ class EventLines:
                 line["message"] = shown if is_split else words.text
                 shown = ""  # the first of them has all of it
             yield _json(line)
-
-    def _clean(self, words: Untrusted) -> str:
-        return self._safe.clean(words, limit=_TEXT_LIMIT)
 
     def _line(self, event: Event, *, without_words: bool = False) -> object:
         """Return one event as JSON, of a delta with an empty message."""

@@ -140,6 +140,7 @@ class Follower:
                 beat = inf if self._is_over else self._line_at + updates.HEARTBEAT_SECONDS
                 news = source.next(min(until, beat))
             except MogplexError as error:
+                # The source has planned when to ask again.
                 self._on_trouble(error)
                 continue
             if isinstance(news, Polling):
@@ -270,6 +271,7 @@ class Follower:
             ends = service.deadline
         until = min(ends, service.now + LATE_EVENTS_SECONDS)
         with (
+            # Without these events the run is followed all the same; the log says they are missing.
             suppress(MogplexError),
             closing(Stream(service, self._feed, checks, 0.0, before=page)) as stream,
         ):

@@ -60,6 +60,7 @@ def _install_log(sandbox: Sandbox, service: Service, ends: float) -> Untrusted |
 
 def _read_once(service: Service, call: Callable[[float], T], ends: float) -> T | None:
     """Return the result of one request until the time ``ends``; None if it fails."""
+    # The run has failed anyway, and its own error is reported.
     with suppress(MogplexError), service.stop.interrupting():
         return call(max(min(ends, service.deadline) - service.now, MIN_REQUEST_SECONDS))
     return None

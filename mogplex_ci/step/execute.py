@@ -77,5 +77,6 @@ def _perform(step: Step, plan: Plan, service: Service) -> RunResult:
         runs = rounds_of(step, plan, service)
     try:
         return runs.perform()
+    # Here, and not in ``main``, which does not know the run that may have to be cancelled.
     except (Exception, StopRequested) as error:
         return result_of_error(error, step.stop, runs.details())

@@ -124,6 +124,7 @@ def _missing_in(github: GitHubApi, rights: Sequence[str], branch: str, clock: Cl
                 bounded.try_to_read(READ_RIGHTS[right], right)
         except errors.GitHubForbiddenError:
             missing.append(right)
+        # Both are about the token as such, and say more than a list of rights.
         except (errors.GitHubNotFoundError, errors.GitHubTokenError):
             raise
         except errors.GitHubError:

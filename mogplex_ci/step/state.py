@@ -139,6 +139,7 @@ class StateFiles:
     def _files(self) -> Iterator[DirEntry[str]]:
         """Yield the files that have the job's name."""
         job = _digest(self._job)
+        # Without the folder, no step has saved anything.
         with suppress(OSError), scandir(self._folder) as entries:
             for entry in entries:
                 match = re.fullmatch(_FILE, entry.name)
@@ -172,6 +173,7 @@ class StateFiles:
 
 def forget(saved: SavedRun) -> None:
     """Remove the file of a run that is settled; the next ``post`` does not mention it again."""
+    # If it stays, the next clean-up finds a run that has ended.
     with suppress(OSError):
         discard(saved.file)
 
@@ -223,6 +225,7 @@ def _changed(entry: DirEntry[str]) -> float:
 def _remove_old(folder: Path) -> None:
     """Remove our files that no step can need any more."""
     now = time.time()
+    # What cannot be removed does no harm: no step reads a file of another job.
     with suppress(OSError), scandir(folder) as entries:
         for entry in entries:
             if now - _changed(entry) > MAX_AGE and re.fullmatch(_OURS, entry.name):
