@@ -146,7 +146,7 @@ class Client:
                 self._data(answer, newer="event stream")
                 raise answers.malformed("the API's response is not a stream")
             if answer.media_type != "text/event-stream":
-                # No error of the API has this status: something in between has answered.
+                # The API answers 200 with a stream alone: something in between has answered.
                 answer.stream.close()
                 raise errors.OldServiceError("the response is not a stream")
         return EventStream(answer.stream, run_id=run_id, clock=clock)
@@ -269,7 +269,7 @@ def _not_the_api(answer: Answer) -> errors.MogplexError:
     if may_pass:
         # Who counts requests does so before any work.
         return _refusal(answer, {}, may_have_worked=answer.status != 429)
-    # Some proxies send their page without a content type.
+    # A proxy's page may come as text/plain, or without a type.
     if answer.media_type == "text/html" or answer.body.lstrip()[:9].lower().startswith(
         _PAGE_BEGINNINGS
     ):

@@ -58,6 +58,7 @@ def main(session: Session, argv: Sequence[str]) -> int:
     """Start a run and return the exit code: 0 once the API has it, however it may end."""
     options = parser().read(argv)
     if not options.repo:
+        # Word for word what Mogplex's documented command prints: scripts for it work here, too.
         fault = f"is required (find IDs via `{program()} repos list`)"
         raise UsageError(Problem("run: --repo <id>", fault))
     if options.idempotency_key == "":

@@ -155,7 +155,9 @@ def _follow(session: Session, options: argparse.Namespace) -> int:
     ending = ending_of_run(run, follower.timeline, ended.trouble)
     if not run.is_terminal and not run.is_paused:
         console.fail(
-            "--follow timed out after {} waiting for terminal status", f"{options.timeout:.10g}s"
+            # Also the words of the documented command.
+            "--follow timed out after {} waiting for terminal status",
+            f"{options.timeout:.10g}s",
         )
         # This command has started nothing, so an outage has its own code here.
         if ended.trouble is not None:

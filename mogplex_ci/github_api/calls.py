@@ -333,10 +333,9 @@ def _refusal(answer: Answer, needs: str) -> errors.GitHubError:
         return errors.GitHubUnavailableError("GitHub's rate limit is used up", retry_after=wait)
     if status >= 500:
         return errors.GitHubUnavailableError("GitHub's API is not available", retry_after=wait)
-    # Only the message tells it from a missing permission: github/branch-deploy#345.
+    # A private repository on the free plan. Only the message tells it from a missing permission:
+    # https://github.com/github/branch-deploy/issues/345
     if status == 403 and b"Upgrade to GitHub" in answer.body:
-        # Rules cost money in a private repository:
-        # https://github.com/github/branch-deploy/issues/345
         return _NotInPlanError("this repository's plan has no rules for branches")
     permission = f"Give github-token the permission {needs}, and access to this repository."
     match status:

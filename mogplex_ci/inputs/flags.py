@@ -109,6 +109,7 @@ class Parser(argparse.ArgumentParser):
 
     def _problem(self, message: str) -> Problem:
         """Return argparse's ``message`` in our words."""
+        # argparse has one type for all its errors: only the message says which it is.
         required = "the following arguments are required: "
         if message.startswith(required):
             fault = f"needs {message.removeprefix(required)}"

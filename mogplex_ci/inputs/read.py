@@ -128,6 +128,7 @@ def read_step(given: Given, platform: Platform) -> StepInputs:
     values, faults = read_values(texts, platform)
     problems = [*given.problems]
     problems += [with_advice(fault, platform) for fault in faults]
+    # GitHub passes each default of action.yml as if it had been given.
     changed = {name: text for name, text in texts.items() if text != inputs()[name].default}
     typed = _typed(values, changed, platform)
     problems += conflicts(typed, changed, platform)

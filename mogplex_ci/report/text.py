@@ -49,6 +49,7 @@ DEFAULT_BASE_URL: Final = "https://mogplex.com"
 CANCEL: Final = "runs cancel {}"
 """Arguments of a command about a run."""
 
+# No event says that a phase begins when the one before it ends.
 _NEXT_PHASE: Final = dict(zip(Phase, [*list(Phase)[1:], Phase.DELIVERY], strict=True))
 NOT_STARTED: Final = "not started yet"
 """A run whose sandbox boots, or that waits for a slot: the service does not say which."""

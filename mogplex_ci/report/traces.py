@@ -49,6 +49,7 @@ def collector_of(env: Mapping[str, str]) -> str:
     exporters = env.get("OTEL_TRACES_EXPORTER") or "otlp"
     if is_disabled or not is_sampled or "otlp" not in exporters:
         return ""
+    # The general variable has a base address; that of traces is taken as it stands.
     server = env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
     return env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (server and f"{server}/v1/traces")
 
