@@ -33,7 +33,7 @@ def ask_child(module: str, question: object, seconds: float) -> Any:
         OSError: it could not be started.
     """
     given = json.dumps(question).encode()
-    # An empty entry is the working directory, as the first one is without -P: others' code.
+    # An empty entry would be the working directory.
     path = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
         # -P: no module of the working directory is imported in place of ours.

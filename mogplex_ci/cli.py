@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         try:
             return _run(argv, env)
         finally:
-            # Here an error can still change the exit code: at exit Python would print it.
+            # An error here still changes the exit code; Python's own flush at exit would only print
+            # it.
             sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output is gone.

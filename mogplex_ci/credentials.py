@@ -10,7 +10,7 @@ _RANDOM_WORD: Final = (
     r"|(?=[a-z0-9]*[0-9])(?=[a-z0-9]*[a-z])[a-z0-9]{20}"
 )
 _MAX_SHOWN: Final = 200
-# Each look ahead is bounded: a long word would be read again from each of its characters.
+# Each look-ahead is bounded for linear time: it is tried at every character of a long word.
 _TOO_RANDOM: Final = (
     r"://[^/\s]*@"  # URL with credentials
     r"|(?=[A-Za-z0-9_+]*[0-9])(?=[A-Za-z0-9_+]*[A-Za-z])[A-Za-z0-9_+]{12}"  # letters and digits

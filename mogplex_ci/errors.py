@@ -487,7 +487,7 @@ _RESOURCES: Final = {
     errno.ENOMEM: "memory",
     errno.EMFILE: "open files",
     errno.ENFILE: "open files",
-    # Of fork(), at the limit of a container or user.
+    # fork() fails with it at the process limit of a container or user.
     errno.EAGAIN: "processes",
     errno.ENOSPC: "disk space",
     errno.EDQUOT: "disk space",

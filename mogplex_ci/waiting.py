@@ -115,7 +115,7 @@ class Stop:
         handler.
         """
         if self.signal is None:
-            # First the time: other threads look at the signal.
+            # Set the time first: other threads check only the signal.
             self.at = at
             self.signal = number
 

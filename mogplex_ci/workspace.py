@@ -173,7 +173,7 @@ def check_room(path: Path) -> None:
 
 def _write_all(file: RawIOBase, data: bytes) -> None:
     while data:
-        # A raw file may take a part of the bytes, and says None if it takes none.
+        # A raw file may write only part of the bytes; None means that it wrote none.
         data = data[file.write(data) or 0 :]
 
 

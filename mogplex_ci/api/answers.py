@@ -200,7 +200,7 @@ def event(data: object) -> models.Event | None:
     kind = _kind(word, message, fields)
     is_note = kind is EventKind.OTHER and fields.get("kind") == _WORDS
     if message is not None and is_note:
-        # It comes as one more piece of the agent's text, with the line breaks around it.
+        # It arrives as a piece of the agent's text, with line breaks around it.
         message = Untrusted(message.text.strip())
     is_tool = kind in (EventKind.TOOL_STARTED, EventKind.TOOL_FINISHED)
     is_git = kind in (EventKind.GIT_SYNC, EventKind.DELIVERY)

@@ -88,7 +88,7 @@ class PollInterval:
             self._pause = self._least
         else:
             self._pause = max(min(self._pause * _WIDEN, MAX_INTERVAL), self._least)
-        # By the pause: however long the intervals are, a refusal is forgotten in the same time.
+        # In proportion to the pause: a refusal is forgotten after the same time at any interval.
         self._least = max(self._least * (1 - self._pause / _FORGET_SECONDS), self._shortest)
         self._backoff.reset()
         return self._clock.random(self._pause, self._pause * _JITTER)

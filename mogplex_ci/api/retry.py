@@ -179,8 +179,6 @@ def retrying(
             seconds = backoff.next_pause(asked)
             # A wait that outlasts the deadline is reported at once: the job need not sit it out.
             comes_too_late = (asked or 0.0) >= left
-            # A pause that would last past the deadline is cut, so that one more try is made just
-            # before it.
             has_been_last = seconds >= left and left <= 2 * _LAST_TRY_SECONDS
             if comes_too_late or has_been_last:
                 raise

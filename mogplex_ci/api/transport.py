@@ -59,7 +59,7 @@ class _AnswerAfterInterim(HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]  # private, but the only way in
-            # Behind a 101 comes another protocol, and no answer.
+            # After 101 the connection speaks another protocol.
             if not 100 <= status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
                 return version, status, reason
             parse_headers(self.fp)
@@ -194,7 +194,7 @@ class Transport:
         self, method: str, url: str, ends: float, silence: float | None, **parts: Any
     ) -> Answer:
         began = time.monotonic()
-        # Redirects may have taken all the time, and urllib3 refuses a timeout of 0.
+        # Redirects may have used up the time, and urllib3 refuses a timeout of 0.
         left = max(ends - began, 0.05)
 
         def exchange() -> Answer:
@@ -202,7 +202,7 @@ class Transport:
             response = self._session.request(
                 method, url, timeout=timeout, allow_redirects=False, stream=True, **parts
             )
-            # After that time nobody waits for the stream, and nobody would close it.
+            # After that time no one waits for the stream, and no one would close it.
             if silence and response.status_code == 200 and time.monotonic() <= ends:
                 return Answer(response.status_code, response.headers, b"", response)
             with response:

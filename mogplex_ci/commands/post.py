@@ -156,7 +156,7 @@ class CleanUp:
     def _hurry(self) -> None:
         """Say which runs may still be running, and cancel them in the seconds of a stopped step."""
         self._codes.append(self._stop.exit_code)
-        # Before the cancels: the CI system may kill the job in the midst of them.
+        # Before the cancels: the CI system may kill the job during them.
         for each in self._left:
             shown = self._safe.sentence(
                 self._name(each.run), " may still be running", *self._by_hand(each.run)
@@ -201,7 +201,7 @@ class CleanUp:
                 self._line("Its run is ", Untrusted(each.run.run_id))
             answer = each.cancel(timeout)
         except ForeignRunError as error:
-            # For good: no further try can say whose run it is.
+            # Final: another attempt would not find out whose run it is.
             why = self._safe.message(error.cause)
             self._warn(self._safe.sentence("Could not cancel ", self._name(each.run), ": ", why))
             self._settle(each)
@@ -285,7 +285,7 @@ class CleanUp:
     def _write_comments(self) -> None:
         while self._to_tell:
             self._comment(*self._to_tell[0])
-            # Not sooner: after a stop signal meanwhile, _hurry() writes it again.
+            # Only now: if a stop signal interrupted the write, _hurry() repeats it.
             del self._to_tell[0]
 
     def _comment(self, run: OpenRun, said: str) -> None:

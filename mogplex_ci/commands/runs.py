@@ -120,7 +120,7 @@ def _events(session: Session, options: argparse.Namespace) -> int:
     )
     lines = _event_lines(session, options)
     is_complete = page.run.is_terminal or page.run.is_paused
-    # Newer services return the newest events only, which may begin in the midst of a message.
+    # Newer services return the newest events only, which may start in the middle of a message.
     begins_later = bool(page.events) and page.events[0].kind not in FIRST_KINDS
     session.console.quote(lines.add(page.events, after_gap=begins_later))
     session.console.quote(lines.end(is_complete=is_complete))

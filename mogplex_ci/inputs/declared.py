@@ -97,7 +97,7 @@ class Kind(NamedTuple):
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``;
         None for valid text.
         """
-        # os.environ has bytes that are not UTF-8 as halves of surrogate pairs.
+        # os.environ holds bytes that are not UTF-8 as lone surrogates.
         if text.encode(errors="ignore").decode() != text:
             return "is not UTF-8 text"
         if self.ignores_case:

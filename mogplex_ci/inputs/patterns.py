@@ -81,7 +81,7 @@ NO_PATTERNS: Final = Patterns(GitIgnoreSpec(()), GitIgnoreSpec(()))
 
 
 def _fold(text: str) -> str:
-    # Twice: without case a text may not be in normal form any more (Unicode's definition D145).
+    # Twice: folding the case can undo the normal form (Unicode's definition D145).
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 

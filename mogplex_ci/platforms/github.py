@@ -63,8 +63,8 @@ def run_page(run: str) -> Cell:
     return page
 
 
-# A re-run keeps the run's id and raises its attempt.
-# Keys belong to a Mogplex user: without server and repository, two could share the id of a run.
+# A re-run keeps the run's id and raises its attempt. Keys are unique per Mogplex user, and run ids
+# per server: the key names server and repository.
 GITHUB: Final = System(
     "github",
     equals("GITHUB_ACTIONS", "true"),
@@ -148,7 +148,8 @@ class GitHubActions(Platform):
             path = Path(name)
             with (
                 usable(variable, "written", path),
-                # On Windows a text file would get \r\n, and the runner would count \r to the value.
+                # On Windows a text file would get \r\n, and the runner would take \r as part of the
+                # value.
                 path.open("a", encoding="utf-8", newline="\n") as file,
             ):
                 file.write(text)

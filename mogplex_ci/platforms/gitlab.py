@@ -53,8 +53,8 @@ def _file_variables(env: Env) -> dict[str, str]:
         path = Path(value)
         if path.parent == Path(folder) and variable not in _NOT_SECRET:
             with suppress(OSError):
-                # The runner's folder may be a link. A file in it must not: other jobs' services can
-                # write there.
+                # The runner's folder may be a link; a file in it must not be: the job's services
+                # can write there.
                 content = read_head(path.parent.resolve() / path.name, _FILE_BYTES)
                 contents[variable] = content.decode(errors="replace").strip()
     return contents

@@ -34,7 +34,7 @@ soon.
 """
 _AT_ONCE: Final = 4096
 """Bytes: a pipe that has room takes as many without blocking (``PIPE_BUF`` on Linux)."""
-# A waiting line looks this often whether a stop signal has come.
+# Between two of them a waiting line checks for a stop signal.
 _POLL_SECONDS: Final = 0.1
 _LINE_COLOURS: Final = {
     r"notice: ": "36",
@@ -120,7 +120,7 @@ class JobLog:
         """Write lines until the reader takes no more."""
         with self._lock:
             if self._left_out:
-                # The last line may be in the log by half.
+                # The last line may have been cut off.
                 text = f"\n… {self._left_out} lines left out here: nothing read the log\n{text}"
             if self._put(text.encode(self.encoding, "replace")):
                 self._left_out = 0

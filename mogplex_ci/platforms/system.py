@@ -89,7 +89,7 @@ def pushed_by(login: str, event: str) -> Cell:
     """Return the cell for the login of the user who pushed to a branch, or opened the pull request,
     that is built; empty for other events. The arguments are names of variables.
     """
-    # In other events the variable names the commit's author, who did not start the build.
+    # In other events the variable names the author of the commit, who did not start the build.
     return lambda env: env.get(login, "") if env.get(event) in ("push", "pull_request") else ""
 
 

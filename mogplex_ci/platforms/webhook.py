@@ -226,7 +226,7 @@ class Webhook(NamedTuple):
             return f"the event {name} was triggered by an app, perhaps for a fork's pull request"
         if name in AUTHORED:
             return self._untrusted_author(trust)
-        # The name stands in a message of ours as it is.
+        # Shown as it is, in our own words.
         is_readable = re.fullmatch("[a-z_]{1,40}", name) is not None
         shown = f"the event {name}" if is_readable else "the event of this job"
         return f"{shown} may be triggered by anyone"
@@ -350,7 +350,7 @@ def _is_same_repository(pull_request: Object) -> bool:
 
 
 def _is_app(user: Object) -> bool:
-    # The variables of a job have a login without a type.
+    # The variables of a job give a login without a type.
     return user.get("type") == "Bot" or _login(user).endswith("[bot]")
 
 

@@ -111,8 +111,7 @@ class Comment:
             self._key = marker.removeprefix(f"{_MARKER}key=")[:_DIGITS]
 
     def _digest(self, text: str) -> str:
-        # The first word keeps it apart from the state's signature, which is made with the same
-        # token.
+        # "comment" keeps it apart from the saved state's signature, made with the same token.
         words = f"comment {text}".encode()
         return hmac.new(self._token.encode(), words, hashlib.sha256).hexdigest()[:_DIGITS]
 

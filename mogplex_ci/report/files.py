@@ -59,7 +59,7 @@ class EventLines:
         has_all = self._message.has_beginning
         said = self._message.take()
         if not is_complete:
-            # Also of the message that take() has begun: the next words are not its first.
+            # Also for the message that take() has begun: its beginning is missing, too.
             self._message.miss()
         shown: str = self._safe.clean(said, limit=_TEXT_LIMIT)
         is_split = not has_all or shown != said.text

@@ -26,7 +26,7 @@ def report_of(parts: Sequence[Section], run: Facts, safe: Sanitizer, *, limit: i
     and a line says so.
     """
     told: list[Markdown] = []
-    # Each part may have to be replaced by the note.
+    # In case each part is replaced by the note.
     room = limit - _size(_NO_ROOM) * len(parts)
     for part in parts:
         said = part(run, safe)

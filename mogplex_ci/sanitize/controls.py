@@ -20,7 +20,7 @@ _TERMINAL = (
 time.
 """
 
-# JSON can hold halves of surrogate pairs (\ud800), which cannot be written as UTF-8.
+# JSON can hold lone surrogates (\ud800), which cannot be encoded as UTF-8.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
 INVISIBLE: Final = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"

@@ -8,10 +8,10 @@ from urllib.parse import unquote
 from mogplex_ci.sanitize.formats import compiled
 
 _MIN_LENGTH: Final = 8
-# Bounded: otherwise each letter of a long word would be read to its end as a scheme.
+# Bounded for linear time: each letter of a long word may begin a scheme.
 _URL: Final = r"([a-z][a-z0-9+.-]{1,30})://([^\s/:@]*):([^\s/@]{8,})@([^\s\"']*)"
 _TELLING_NAME: Final = (
-    # Not TOKENIZERS_PARALLELISM; but OTLP's headers, which hold the collector's token.
+    # TOKENIZERS_PARALLELISM is not a secret; OTLP's headers hold the collector's token.
     r"TOKENS?(?![A-Z])|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL"
     r"|(?:API|ACCESS|PRIVATE)[_-]?KEY|KEYS?(?:[_-]?IDS?)?$"
     r"|(?:^|[_-])(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)$"

@@ -21,7 +21,7 @@ _KEPT: Final = r"[^\s\\]"
 _WORD: Final = r"[\w+/~-]+"
 _RANDOM_WORD: Final = r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=\D*\d).{12,}|[0-9a-fA-F]{32,}"
 _TOKENS_BEGIN: Final = r"(?:mog_|gh[a-z]_|github_pat_)."
-# Go's JSON escapes the signs of HTML.
+# Go's JSON encoder escapes the characters of HTML.
 _JSON_OF_GO: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
@@ -90,7 +90,7 @@ def _random_words(value: str) -> Iterator[str]:
 
 def _forms(value: str) -> Iterator[str]:
     """Yield ``value`` as URLs, JSON, shells and base64 write it."""
-    # os.environ has bytes that are not UTF-8 as halves of surrogate pairs.
+    # os.environ holds bytes that are not UTF-8 as lone surrogates.
     raw = value.encode("utf-8", "surrogateescape")
     yield value
     for url in (quote(raw, safe=""), quote(raw), quote_plus(raw)):

@@ -186,8 +186,7 @@ class Sanitizer:
     def json(self, value: Untrusted) -> SafeText:
         """Return ``value`` as one line of JSON; every string in it is clean."""
         text = json.dumps(self.data(value), ensure_ascii=False, separators=(",", ":"))
-        # One blank moves every byte by one place, and so may move others into those of a time
-        # stamp.
+        # A blank shifts every byte, and may shift others into the places of a time stamp.
         while begins_like_time_stamp(text):
             text = f" {text}"
         return str.__new__(SafeText, text)

@@ -68,7 +68,7 @@ def visible_text(body: str) -> str:
     """Return the visible words of ``body``, laid out by its lines; at most 60,000 characters are
     read.
     """
-    # As the parser does, whose tokens have the numbers of these lines.
+    # Like the parser, whose tokens refer to lines by number.
     source = re.sub("\r\n?", "\n", body)
     # A declaration in small letters is text to GitHub, and HTML to the parser.
     source = re.sub(r"(?m)^([ >]*)<!(?=[a-z])(?!doctype)", r"\1\\<!", source)
@@ -77,7 +77,7 @@ def visible_text(body: str) -> str:
         _DEFINITION, lambda found: found[1] + re.sub(r"\n[ \t]+", "\n", found[2]), source
     )
     parser = MarkdownIt("commonmark", {"maxNesting": _MAX_DEPTH}).enable(["table", "strikethrough"])
-    # Before Markdown is read inside of lines: in a formula it means nothing.
+    # Before the inline rules: Markdown's marks mean nothing in a formula.
     parser.core.ruler.before("inline", "unseen", _skip_unseen)
     # GitHub shows the text of a link to a script, too.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # its own way to change it
@@ -185,7 +185,7 @@ class _Page:
         if name in _VOID:
             return
         outside_quotes = re.sub(r"\"[^\"]*\"?|'[^']*'?", "", attributes)
-        # "Not behind anything else", which the start of the text is not, either.
+        # Double negatives, so that the start and the end of the text match as well.
         is_hidden = re.search(r"(?i)(?<![^\s/])hidden(?![^\s/=>])", outside_quotes) is not None
         is_too_small = name in _SMALL and len(self._small) > 1
         if self._hidden or name in _UNSHOWN or is_hidden or is_too_small:
