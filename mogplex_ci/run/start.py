@@ -112,7 +112,7 @@ class Starter:
         """The request that may have started a run whose id is not known."""
         self._service = service
         self._key = key
-        self._on_rerun = on_rerun
+        self._on_rerun: OnRerun = on_rerun
         self._knows_repo = knows_repo
         self._has_requeued = False
         """Whether a start that was never queued was repeated, which is done once."""
