@@ -40,6 +40,7 @@ def ask_child(module: str, question: object, seconds: float) -> Any:
         [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        # A library's traceback may quote the data, which the job's log must not show.
         stderr=subprocess.DEVNULL,
         # Python does not start on Windows without SYSTEMROOT.
         env={"PYTHONPATH": path, "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},

@@ -209,6 +209,7 @@ class NotAuthorizedError(ApiError):
 
     exit_code = 64
     code = "UNAUTHORIZED"
+    # After a restart of its database the service was seen to answer 401 for 4 to 12 seconds.
     patience = 10.0
     remedy = (
         f"Check that api-key is a current Mogplex token (mog_…); issue one at {TOKENS_PAGE}. If it is, the "
@@ -302,6 +303,7 @@ class ServerError(ApiError):
     """The API failed (5xx)."""
 
     patience = inf
+    # A start that could not be queued answers 500, and its run exists as failed.
     may_have_worked = True
     code = "INTERNAL_ERROR"
     remedy = "The service is having trouble; try again later."
@@ -326,6 +328,7 @@ class UnknownRepoError(ServerError):
     starts once the API is well, an unknown one never does.
     """
 
+    # The service asks to wait 60 seconds: enough for one more attempt.
     patience = 90.0
     exit_code = 69
     remedy = (

@@ -126,6 +126,7 @@ class Run(NamedTuple):
     def commit_of(self, branch: Untrusted | None) -> str | None:
         """Return the commit that the service recorded, if it is of the branch worked on."""
         told = self.terminal_commit
+        # Of a run on its base branch the service records the base's tip, which never has the work.
         if told is None or branch != self.working_branch or not self.has_own_branch:
             return None
         return told.text if re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", told.text) else None

@@ -10,6 +10,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from mogplex_ci.errors import UsageError
 from mogplex_ci.problems import Problem
 
+# requests needs PySocks for socks5, and the image does not have it.
 _SCHEMES: Final = ("http", "https")
 _HOST: Final = r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+"
 _REMEDY: Final = "Set it to http://HOST:PORT, or leave it out."

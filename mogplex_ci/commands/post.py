@@ -45,6 +45,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     platform = detect(env, job_log(stop))
     safe = Sanitizer(secrets_of_job(env))
     try:
+        # Knows this command's help, and refuses unknown flags, which collect() only notes.
         parser().read(argv)
         given = collect(argv, env)
         token = given.texts.get("api-key", "")

@@ -156,9 +156,7 @@ class GitHubActions(Platform):
 
 
 def _command(name: str, properties: Mapping[str, str], data: str) -> str:
-    given = ",".join(
-        f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items() if value
-    )
+    given = ",".join(f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items())
     head = f"{name} {given}" if given else name
     return f"::{head}::{data.translate(_IN_DATA)}"
 

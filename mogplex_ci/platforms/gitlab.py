@@ -56,6 +56,7 @@ def _file_variables(env: Env) -> dict[str, str]:
                 # The runner's folder may be a link; a file in it must not be: the job's services
                 # can write there.
                 content = read_head(path.parent.resolve() / path.name, _FILE_BYTES)
+                # The line break at the end of a file is not part of the secret.
                 contents[variable] = content.decode(errors="replace").strip()
     return contents
 

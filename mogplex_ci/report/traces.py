@@ -77,7 +77,8 @@ def send(url: str, lines: LogLines, stop: Stop, run: Facts) -> None:
         fault = f"it responded with status {status}" if status >= 300 else ""
     except TimeoutError:
         fault = "it did not respond in time"
-    except ValueError:  # requests has no other type for a URL or header that is malformed
+    # Before OSError, which it is as well: requests has no other type for a malformed URL or header.
+    except ValueError:
         fault = "its address or OTEL_EXPORTER_OTLP_HEADERS is malformed"
     except OSError as error:
         fault = failure_of(error, host_of(url), None).cause

@@ -6,8 +6,7 @@ checking and raises.
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import LiteralString, Never, Self
 
 from mogplex_ci.sanitize.formats import compiled
@@ -139,13 +138,10 @@ def count(number: int, noun: LiteralString) -> SafeText:
 
 
 def timestamp(time: datetime | None) -> SafeText:
-    """Return ``time`` in UTC with milliseconds, 24 characters; ``unknown`` for None and where UTC
-    has no such year.
-    """
-    text = "unknown"
-    if time is not None:
-        with suppress(OverflowError):
-            text = time.astimezone(UTC).isoformat(timespec="milliseconds")
+    """Return ``time``, which is in UTC, with milliseconds, 24 characters; ``unknown`` for None."""
+    if time is None:
+        return str.__new__(SafeText, "unknown")
+    text = time.isoformat(timespec="milliseconds")
     return str.__new__(SafeText, text.replace("+00:00", "Z"))
 
 

@@ -8,12 +8,11 @@ import base64
 import json
 import tracemalloc
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 
-from mogplex_ci.sanitize import Sanitizer, clock, duration, sanitizer, timestamp
+from mogplex_ci.sanitize import Sanitizer, clock, duration, sanitizer
 from mogplex_ci.untrusted import Untrusted
 from tests.slow import mostly_slow
 from tests.unit.sanitize.hostile_text import numbers
@@ -248,8 +247,3 @@ def test_a_time_is_written_short_and_is_none_to_a_million_hours(
     seconds: float, as_duration: str, as_clock: str
 ) -> None:
     assert (duration(seconds), clock(seconds)) == (as_duration, as_clock)
-
-
-@pytest.mark.parametrize(("hours", "day"), [(14, (1, 1, 1)), (-12, (9999, 12, 31))])
-def test_a_time_that_utc_does_not_have_is_unknown(hours: int, day: tuple[int, int, int]) -> None:
-    assert timestamp(datetime(*day, 13, tzinfo=timezone(timedelta(hours=hours)))) == "unknown"
