@@ -37,7 +37,7 @@ def find_results(case: Case, details: RunDetails) -> None:
 
 def _use_branch_and_base(case: Case) -> None:
     """Note which branch the run used, and use the base that the service reports, unless the inputs
-    name one. Another branch than it was asked to use is new.
+    name one. The inputs do not always name the branch: not that of a worktree or a followed run.
 
     Raises:
         GitHubError: the service does not report the branch.
@@ -48,7 +48,7 @@ def _use_branch_and_base(case: Case) -> None:
         raise GitHubError("the service does not report the branch of the run")
     branch = used.text
     # The service works elsewhere if the branch is gone, or its pull request closed.
-    is_new = branch != case.inputs.branch or run.creates_branch
+    is_new = run.creates_branch or branch == run.fallback_branch
     if branch != case.branch:
         case.branch_before = None
     if case.branch_before is None and is_new:
