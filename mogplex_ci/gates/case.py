@@ -209,7 +209,7 @@ class Case:
     @property
     def not_asked(self) -> GitHubError:
         """The error of a query while GitHub cannot be queried."""
-        remedy = _NO_TOKEN if self.inputs.github_token is None else _NO_REPOSITORY
+        remedy = _NO_REPOSITORY if self.details.repo is None else _NO_TOKEN
         return GitHubError("no event says so, and GitHub was not queried", remedy=remedy)
 
     def ask(self, call: Callable[[GitHubApi], T], ends: float = inf) -> T:

@@ -42,7 +42,7 @@ def _change_by_event(case: Case) -> Gate:
     """
     changed = case.details.timeline.outcome.changed
     run = case.details.run
-    if changed is None or run is None:
+    if changed is None or run is None or case.details.repo is None:
         raise case.not_asked
     if not changed:
         return case.no_change(CHANGE)

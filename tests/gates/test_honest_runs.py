@@ -199,10 +199,8 @@ def test_an_older_github_enterprise_server(tmp_path: Path, branch: str) -> None:
         story.github.push("fix", {"src/b.ts": "b"})
         story.github.fail(status=404, path="/rules/branches/", times=99)
         work = Work({"src/a.ts": "a"}, checks=GREEN)
-        inputs: dict[str, Any] = {"branch": branch} if branch else {}
-        result = story.play(
-            work, require="change, pull-request", checks="test", **PROTECTS, **inputs
-        )
+        require = "change, pull-request"
+        result = story.play(work, require=require, checks="test", branch=branch, **PROTECTS)
     assert outcome(result) == PASSED
 
 

@@ -45,7 +45,13 @@ def test_the_delivery_event_decides(
 def test_an_existing_branch_is_judged_only_if_the_run_fell_back_to_its_own(
     tmp_path: Path, falls_back: bool
 ) -> None:
-    """That a branch is ahead of its base says nothing about what the run did."""
-    inputs: dict[str, Any] = {"branch": "fix", "require": "change", "github_token": ""}
+    """That a branch is ahead of its base says nothing about what the run did. Neither is a followed
+    run of a repository that the token does not list.
+    """
+    inputs: dict[str, Any] = {"require": "change", "github_token": ""}
     with Story(tmp_path, says(working_branch="{{ branch }}"), falls_back=falls_back) as story:
-        assert outcome(story.play(**inputs)) == (PASSED if falls_back else NOT_JUDGED)
+        assert outcome(story.play(branch="fix", **inputs)) == (PASSED if falls_back else NOT_JUDGED)
+        story.world.emulator.inject("repos", status=200, body={"ok": True, "data": {"repos": []}})
+        followed = story.play(prompt="", run_id=story.runs[0].id, **inputs)
+    assert outcome(followed) == NOT_JUDGED
+    assert followed.ending.remedy == "Use a Mogplex token that lists the repository of the run."
