@@ -29,6 +29,7 @@ from mogplex_ci.waiting import NoThreadError, bounded
 
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0
+# 200 events at the service's limits have 4 MB, and it does not limit their messages.
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 65_536
@@ -232,6 +233,7 @@ def _in_time(exchange: Callable[[], T], seconds: float, url: str, proxy: Proxy |
     """
     try:
         return bounded(exchange, seconds)
+    # HTTPError: requests lets urllib3's own through, such as for the host a..b.example.
     except (requests.RequestException, HTTPError, OSError) as error:
         raise failure_of(error, urlsplit(url).netloc, proxy) from error
 

@@ -34,6 +34,7 @@ from mogplex_ci.github_api.payloads import (
 from mogplex_ci.platforms.base import COMMENT_RIGHTS
 
 PAGE_SIZE: Final = 100
+# 3,000 files are all that GitHub lists of a pull request.
 MAX_PAGES: Final = 30
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _NETWORK_REMEDY: Final = (

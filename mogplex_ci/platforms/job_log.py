@@ -105,6 +105,7 @@ class JobLog:
         self._patience = PATIENCE_IN_ALL
         self._left_out = 0
         """Lines that the reader did not take."""
+        # Windows has no poll(), a stream in memory no descriptor, and this one may be closed.
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
             # Lines are written past the stream's buffer: what is in it must come first.

@@ -254,6 +254,7 @@ def _axis(whole: float, height: int) -> str:
     """Return the marks of the axis, at round times."""
     marks: list[str] = []
     for x, time in ticks(whole):
+        # At the edges of the picture half of a label in the middle would be cut off.
         anchor = "middle"
         if x > 90:
             anchor = "end"

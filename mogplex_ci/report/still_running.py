@@ -114,6 +114,7 @@ class LeftRun:
             state = "A run may be running"
         reason = self._reason(is_stopped=is_stopped, is_detached=is_detached)
         parts: list[Part] = [state, *reason, ". "]
+        # Only action.yml sets job-context, and only the action has a post step.
         if self.details.owned and not is_detached and self._inputs.job_context:
             parts.append("The clean-up step tries to cancel it. ")
         return self._safe.sentence(*parts, *self._by_hand())

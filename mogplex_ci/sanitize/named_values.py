@@ -7,6 +7,7 @@ from mogplex_ci.sanitize.formats import compiled
 from mogplex_ci.sanitize.known_values import looks_random
 
 _NAME: Final = r"(?i:password|secret|token|(?:api|secret|private|access)[_-]?key)"
+# JSON inside a JSON text has a backslash before each quotation mark.
 _QUOTE: Final = r"\\?[\"'`]?"
 _NAMED: Final = rf"{_NAME}{_QUOTE}[ \t]*:?[=:][ \t]*{_QUOTE}([\w+/=~-]{{12,}}+)([(\[]|\.\w)?"
 """A call or an index is code. That is looked at afterwards: what does not match would be read again

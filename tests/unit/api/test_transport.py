@@ -193,6 +193,7 @@ def test_which_hosts_are_one_service(here: str, there: str, same: bool) -> None:
     [
         ("http://127.0.0.1:9", "127.0.0.1:9 refused the connection"),
         ("http://nowhere.invalid:8787", "the host name nowhere.invalid cannot be resolved"),
+        ("http://a..b:8787", "the API's response could not be read"),
     ],
 )
 @pytest.mark.usefixtures("unknown_names")
