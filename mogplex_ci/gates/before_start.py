@@ -23,6 +23,8 @@ NOTE_SECONDS: Final = 20.0
 MAX_SUGGESTED: Final = 10
 """Checks of the base that the usage error lists."""
 _MERGED_INTO: Final = "Set it to the branch that the work is to be merged into."
+_ADD_AGAIN: Final = "If you removed it from Mogplex's dashboard, add it again."
+"""Older services do not list it then, and start runs on its id all the same."""
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/()-]{0,60}")
 
 
@@ -37,7 +39,8 @@ def note(case: Case, repo: Repo | None) -> None:
     """
     if repo is None and case.needs_repo:
         fault = "is not a repository that the Mogplex token lists, and the gates need one"
-        raise UsageError(Problem("repo", fault, FIND_REPO, Untrusted(case.inputs.repo)))
+        remedy = f"{FIND_REPO} {_ADD_AGAIN}"
+        raise UsageError(Problem("repo", fault, remedy, Untrusted(case.inputs.repo)))
     if case.github is None:
         return
     ends = case.service.now + NOTE_SECONDS
