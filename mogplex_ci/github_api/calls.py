@@ -54,6 +54,7 @@ _PULLS: Final = "pull-requests: read"
 _CHECK_LISTS: Final = (
     ("check-suites", "check_suites", _CHECKS_PERMISSION, "suite"),
     ("check-runs", "check_runs", _CHECKS_PERMISSION, "run"),
+    # This path has the newest status of each context; .../statuses has all that there were.
     ("status", "statuses", _STATUSES_PERMISSION, "status"),
 )
 """The lists of a commit's checks: path, field, permission, kind."""
@@ -145,6 +146,7 @@ class GitHubApi:
 
     def compare(self, base: str, head: str) -> Comparison:
         """Compare two commits."""
+        # GitHub does not serve a comparison with two dots: github/docs#13185.
         span = f"{quote(base, safe='')}...{quote(head, safe='')}"
         return payloads.comparison(self._ask(f"{self._repo}/compare/{span}", _CONTENTS))
 

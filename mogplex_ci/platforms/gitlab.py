@@ -36,7 +36,7 @@ _ERASE: Final = "\x1b[0K"
 
 
 _PROMPT_FILE: Final = "MOGPLEX_PROMPT_FILE"
-# The runner keeps files of its own among the variables: https://docs.gitlab.com/ci/variables/
+# The prompt, and what the runner itself keeps in the folder of the variables.
 _NOT_SECRET: Final = {_PROMPT_FILE, "CI_SERVER_TLS_CA_FILE", "GITLAB_ENV"}
 _FILE_BYTES: Final = 64 * 1024
 

@@ -33,6 +33,7 @@ and repositories (``vcs.*``).
 MAX_TOOL_CALLS: Final = 100
 """Tool calls that are events of the run's span; all of them are counted."""
 _SEND_SECONDS: Final = 2.0
+# Later versions of the header may have more fields at the end.
 _PARENT: Final = r"\s*[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]([\da-f])(?:-.*)?\s*"
 """A ``TRACEPARENT`` (https://www.w3.org/TR/trace-context/#traceparent-header)."""
 _TYPES: Final = {bool: "boolValue", int: "intValue", float: "doubleValue"}
