@@ -53,6 +53,8 @@ ROUTES = ("GET .*/repos", CANCEL, CANCEL, "GET .*/events", "GET .*/stream", "GET
 EVERYDAY = (6, 8)
 """Plays that lost or doubled a run before a connection noted whether it was made."""
 RESULTS = {0: "success", 1: "failed timeout", 69: "error", 130: "interrupted", 143: "interrupted"}
+# While Python ends itself, behind the last line, a signal ends it as it ends any program.
+RESULTS |= {-signal.SIGTERM: "success failed timeout error"}
 """By exit code."""
 SIGNALS = (None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
