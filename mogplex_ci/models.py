@@ -116,6 +116,10 @@ class Run(NamedTuple):
         digits = (self.segment.text if self.segment is not None else "").replace("-", "").lower()
         return f"mogplex/agent-{digits[:12]}" if re.match("[0-9a-f]{12}", digits) else None
 
+    def made(self, branch: str) -> bool:
+        """Whether the service made ``branch`` for this run."""
+        return self.creates_branch or branch == self.fallback_branch
+
     def branch_used(self, told: Untrusted | None) -> Untrusted | None:
         """Return the branch worked on, where an event says ``told``: the service's own fallback is
         the only name that is taken from an event, which is the agent's side.

@@ -48,10 +48,9 @@ def _use_branch_and_base(case: Case) -> None:
         raise GitHubError("the service does not report the branch of the run")
     branch = used.text
     # The service works elsewhere if the branch is gone, or its pull request closed.
-    is_new = run.creates_branch or branch == run.fallback_branch
     if branch != case.branch:
         case.branch_before = None
-    if case.branch_before is None and is_new:
+    if case.branch_before is None and run.made(branch):
         case.branch_before = ""
     case.branch = branch
     told = run.base_branch if case.inputs.base_branch is None else None

@@ -46,9 +46,8 @@ def _change_by_event(case: Case) -> Gate:
         raise case.not_asked
     if not changed:
         return case.no_change(CHANGE)
-    is_new = run.creates_branch or case.branch == run.fallback_branch
     # A dry run has no branch that an earlier run could have pushed to.
-    if not is_new and not case.inputs.dry_run:
+    if not run.made(case.branch) and not case.inputs.dry_run:
         raise GitHubError(
             "the branch already existed, and the delivery event says only that it is ahead of its base",
             remedy=case.not_asked.remedy,

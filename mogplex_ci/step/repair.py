@@ -37,11 +37,7 @@ class Rounds:
     branch of the one before.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        case: Case,
-    ) -> None:
+    def __init__(self, plan: Plan, case: Case) -> None:
         """``plan`` is that of the first run."""
         self._plan = plan
         self._case = case

@@ -47,13 +47,13 @@ def test_a_run_takes_as_many_calls_as_the_page_says(
     story: Story, row: str, inputs: dict[str, Any]
 ) -> None:
     assert outcome(story.play(Work(checks=GREEN), **inputs)) == PASSED
-    assert counted(story) == told(row)
+    assert counted(story) == told(row) <= 12
 
 
 def test_an_existing_branch_takes_three_calls_more(story: Story) -> None:
     story.github.push("fix", {"src/b.ts": "b"})
     assert outcome(story.play(Work(checks=GREEN), branch="fix", **ALL)) == PASSED
-    assert counted(story) == told("on a branch that existed")
+    assert counted(story) == told("on a branch that existed") <= 15
 
 
 def test_waiting_for_checks_costs_nothing_while_nothing_changes(story: Story) -> None:

@@ -4,6 +4,8 @@ their lock files.
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
@@ -40,6 +42,8 @@ _SUFFIXES = {
 _LONGEST = 1_000
 """Characters; longer lines are data or minified."""
 _ABOUT_SECRETS = ("betterleaks", "detect_secrets", "test", "certifi")
+_REQUIREMENTS = "*.txt"
+"""In a folder of this name."""
 _LOCKS = [
     "package-lock.json",
     "yarn.lock",
@@ -49,7 +53,7 @@ _LOCKS = [
     "composer.lock",
     "poetry.lock",
     "uv.lock",
-    "requirements/*.txt",
+    _REQUIREMENTS,
     ".package-lock.json",
 ]
 _CHECKOUT = Path(__file__).parents[3]
@@ -85,7 +89,15 @@ def lock_files() -> Iterator[str]:
     """Yield the lines of lock files of package managers in the checkout, below ``node_modules``
     too.
     """
-    return lines(path for name in _LOCKS for path in sorted(_CHECKOUT.rglob(name)))
+    # Not rglob(), which fails if another test removes a folder meanwhile.
+    folders = [(folder, names) for folder, _, names in os.walk(_CHECKOUT)]
+    return lines(
+        Path(folder, name)
+        for pattern in _LOCKS
+        for folder, names in folders
+        for name in fnmatch.filter(names, pattern)
+        if pattern != _REQUIREMENTS or folder.endswith("requirements")
+    )
 
 
 def _is_usual(line: str) -> bool:
