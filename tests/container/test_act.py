@@ -10,14 +10,13 @@ from tests.container.images import docker
 from tests.emulator import Emulator
 from tests.waits import wait_until
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 
 def run(repository: Path, emulator: Emulator) -> ActResult:
     return act(repository, f"--var=MOGPLEX_URL={emulator.url}", emulator=emulator)
 
 
-@pytest.mark.slow
 def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
     base_image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -33,7 +32,6 @@ def test_a_step_runs_an_agent_and_a_later_step_uses_its_outputs(
     ]
 
 
-@pytest.mark.slow
 def test_each_job_of_a_matrix_and_each_try_has_its_own_run(
     image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -56,7 +54,6 @@ def test_a_failed_run_fails_the_job_and_still_has_outputs(
     assert "later step has <failed> <>" in result.lines()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("emulator", ["slow"], indirect=True)
 def test_post_cancels_what_a_killed_container_left_running(
     image: str, emulator: Emulator, tmp_path: Path

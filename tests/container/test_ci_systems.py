@@ -20,10 +20,9 @@ from tests.ci_environments import environment
 from tests.container.images import ROOT, docker
 from tests.documents import claim
 from tests.npm import NODE
-from tests.slow import mostly_slow
 from tests.waits import wait_until
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 BITBUCKET = claim("examples/bitbucket/bitbucket-pipelines.yml")
 MAIN = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["entrypoint"]
@@ -93,7 +92,7 @@ def processes(container: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("system", mostly_slow(PLAYED, every=len(PLAYED)))
+@pytest.mark.parametrize("system", PLAYED)
 def test_a_step_in_a_container_of_its_own(image: str, tmp_path: Path, system: str) -> None:
     command, options = PLAYED[system]
     (tmp_path / "script.sh").write_text(f"#!/bin/sh\n{STEP}\n")
@@ -109,7 +108,6 @@ def test_a_step_in_a_container_of_its_own(image: str, tmp_path: Path, system: st
     assert PROMPT in done.stdout
 
 
-@pytest.mark.slow
 def test_gitlab_runner_with_the_kubernetes_executor(image: str) -> None:
     """The same command in place of the entry point; the container's log is followed while the
     script writes to it.
@@ -121,7 +119,6 @@ def test_gitlab_runner_with_the_kubernetes_executor(image: str) -> None:
         assert PROMPT in docker("exec", container, "sh", "-c", script)
 
 
-@pytest.mark.slow
 def test_bitbucket(image: str, tmp_path: Path) -> None:
     """Bitbucket's `bash` takes the entry point's place and runs the lines of script and
     after-script, one by one.
@@ -151,7 +148,6 @@ def test_bitbucket(image: str, tmp_path: Path) -> None:
     assert "MOGPLEX_OUT_PULL_REQUEST_URL=" in (tmp_path / "variables").read_text()
 
 
-@pytest.mark.slow
 def test_circleci(image: str) -> None:
     """CircleCI ignores the entry point, starts its agent from a shell and keeps workspaces and
     caches as tar.gz.
@@ -167,7 +163,6 @@ def test_circleci(image: str) -> None:
         )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entrypoint", [[], ["--entrypoint="]], ids=["its own entry point", "none"])
 def test_jenkins_docker_pipeline(image: str, tmp_path: Path, entrypoint: list[str]) -> None:
     """docker-workflow and durable-task: `cat` holds the container as the agent's user, `nohup sh`
@@ -222,7 +217,6 @@ def node_at(path: str) -> list[str]:
     return [f"--volume={NODE}:{path}:ro", *(f"--volume={each}:{each}:ro" for each in libraries)]
 
 
-@pytest.mark.slow
 def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
     """azure-pipelines-agent, ContainerOperationProvider.cs: its node holds the container; steps run
     as a new user.
@@ -251,7 +245,6 @@ def test_azure_pipelines_container_job(image: str, tmp_path: Path) -> None:
     assert PROMPT in log
 
 
-@pytest.mark.slow
 def test_kubernetes_hooks_of_githubs_runner(image: str, tmp_path: Path) -> None:
     """actions/runner-container-hooks, packages/k8s: `tail` holds the pod. Files go in and out as
     tar streams, are listed with `find` and `stat`, and a script, which is executed, starts the
@@ -282,7 +275,6 @@ def test_kubernetes_hooks_of_githubs_runner(image: str, tmp_path: Path) -> None:
         assert "result" in docker("exec", container, "cat", "/__w/output")
 
 
-@pytest.mark.slow
 def test_github_container_job(image: str, tmp_path: Path) -> None:
     """actions/runner, ContainerOperationProvider.cs: `tail` holds the container; its node runs
     JavaScript actions.

@@ -20,7 +20,6 @@ from tests.documents import as_workflow, claim
 from tests.emulator import Emulator
 from tests.github import NOTHING, GitHub, Look, Work, check
 from tests.program import executable
-from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.container
 
@@ -303,7 +302,8 @@ STARTED = {
 }
 
 
-@pytest.mark.parametrize("name", mostly_slow(STARTED, every=len(STARTED)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STARTED)
 def test_an_event_starts_one_run_and_is_answered(
     image: str, tmp_path: Path, api: GitHub, name: str
 ) -> None:

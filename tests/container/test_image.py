@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from mogplex_ci import __version__
 from tests.container.images import ROOT, build_context, docker
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 MB = 1_000_000
 PYTHON = "import platform; print(platform.python_version())"
@@ -34,7 +34,6 @@ def commands_of(image: str) -> set[str]:
     return set(listing.split())
 
 
-@pytest.mark.slow
 def test_a_code_change_pulls_the_program_alone(image: str, tmp_path: Path) -> None:
     """The program is the last layer, and its compressed size is what a pull transfers."""
     docker("save", "--output", str(tmp_path / "image.tar"), image)
@@ -46,7 +45,6 @@ def test_a_code_change_pulls_the_program_alone(image: str, tmp_path: Path) -> No
     assert len(zlib.compress(program)) < 1.5 * MB
 
 
-@pytest.mark.slow
 def test_another_checkout_gives_the_same_files(image: str, tmp_path: Path) -> None:
     """Times and permissions do not matter: layers that did not change stay, and anyone can check a
     published image.
@@ -68,7 +66,6 @@ def test_another_checkout_gives_the_same_files(image: str, tmp_path: Path) -> No
     assert digests[0] == digests[1]
 
 
-@pytest.mark.slow
 def test_it_builds_without_buildkit(image: str) -> None:
     """`uses: mogplex/run-action@main` builds with whatever the runner's engine has."""
     env = {**os.environ, "DOCKER_BUILDKIT": "0"}
@@ -105,7 +102,6 @@ def test_markdown_is_read_without_what_is_left_out(image: str) -> None:
     assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "a `b`"
 
 
-@pytest.mark.slow
 def test_every_program_finds_its_libraries(image: str) -> None:
     """Nothing that stayed needs a removed file."""
     files = "find /app /usr -xdev -type f '(' -perm /111 -o -name '*.so*' ')'"
@@ -113,7 +109,6 @@ def test_every_program_finds_its_libraries(image: str) -> None:
     assert shell(image, missing) == ""
 
 
-@pytest.mark.slow
 def test_its_bill_of_materials_has_the_locked_packages_and_no_others(
     image: str, tmp_path: Path
 ) -> None:

@@ -21,7 +21,6 @@ from tests.documents import claim
 from tests.emulator import Emulator
 from tests.gitlab import Pipeline, Project
 from tests.program import ROOT
-from tests.slow import mostly_slow
 
 pytestmark = pytest.mark.node
 SCENARIO = Path(__file__).parent / "scenarios" / "pull-request.yaml"
@@ -131,7 +130,8 @@ def test_one_job_starts_a_run_and_a_later_one_waits_for_it(
     assert f"run {only.id}" in "\n".join(pipeline.lines("wait"))
 
 
-@pytest.mark.parametrize("name", mostly_slow(EXAMPLES, every=len(EXAMPLES)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_a_push_starts_no_run(tmp_path: Path, emulator: Emulator, name: str) -> None:
     """A quick start must not cost money on every push."""
     project = Project(tmp_path, EXAMPLES[name])
@@ -265,6 +265,7 @@ def test_an_address_of_the_component_is_no_code(address: str, *, is_accepted: bo
     assert (re.search(TYPED["base-url"]["regex"], address) is not None) is is_accepted
 
 
+@pytest.mark.slow
 def test_after_script_cancels_what_a_killed_job_left_running(tmp_path: Path) -> None:
     with Emulator("slow") as emulator:
         pipeline = run(Project(tmp_path, KILLED), emulator)

@@ -17,13 +17,12 @@ from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.oracles.github_markdown import github_html
 from tests.program import ROOT, step_against
-from tests.slow import mostly_slow
 from tests.unit.words.test_visible_text import HIDDEN, PIECES, SHOWN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 BODIES = 3_000
 _INNER_TEXT = """html => {
   document.body.innerHTML = html;
@@ -67,7 +66,7 @@ def opened(browser: Browser, report: Path, device: str = "desktop") -> tuple[Pag
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS, every=6))
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_everybody_can_read_it_and_nothing_leaves(
     browser: Browser, tmp_path: Path, scenario: str
 ) -> None:
@@ -94,7 +93,6 @@ def test_everybody_can_read_it_and_nothing_leaves(
         page.close()
 
 
-@pytest.mark.slow
 def test_it_answers_at_a_glance_and_paper_shows_what_is_folded(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -133,7 +131,6 @@ def numbered(pieces: list[str]) -> str:
     return re.sub("WORD", lambda _: f"w{next(numbers)}q", "".join(pieces))
 
 
-@pytest.mark.slow
 def test_a_browser_shows_the_words_that_are_handed_over(
     browser: Browser,
 ) -> None:
@@ -144,7 +141,6 @@ def test_a_browser_shows_the_words_that_are_handed_over(
         assert (shown["loud"] > 0, shown["hush"]) == (True, 0), name
 
 
-@pytest.mark.slow
 def test_few_words_of_many_bodies_are_handed_over_that_a_browser_does_not_show(
     browser: Browser,
 ) -> None:

@@ -29,7 +29,6 @@ from tests.ci_environments import environment
 from tests.emulator import Emulator
 from tests.program import ENTRY, GitHubStep, run_program, run_script, step_against
 from tests.require import unavailable
-from tests.slow import mostly_slow
 from tests.waits import LONG, asked, wait_until
 
 GROWING = (EVENTS_FILE, DIAGNOSTICS_FILE)
@@ -87,6 +86,7 @@ def check_files(out: Path, log: str) -> set[str]:
     return set(warned)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_the_midst_of_a_run(tmp_path: Path) -> None:
     """With one size or another each file is one of those for which there is no room."""
     failed: set[str] = set()
@@ -188,7 +188,8 @@ def test_a_folder_that_cannot_be_written_is_no_fault_without_a_ci_system(tmp_pat
     assert "WARNING" not in done.stdout
 
 
-@pytest.mark.parametrize("name", mostly_slow(["gitlab", "github"], every=2))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gitlab", "github"])
 def test_a_working_directory_that_was_deleted_is_a_usage_error(name: str, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

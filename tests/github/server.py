@@ -178,6 +178,7 @@ class GitHub(Repository):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms behind its headers
 
     def handle_request(self) -> None:
         github = self.server.github  # type: ignore[attr-defined]  # a field of ours

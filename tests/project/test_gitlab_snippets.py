@@ -20,6 +20,7 @@ from mogplex_ci.durations import parse_duration
 from mogplex_ci.inputs.declared import inputs
 from tests.documents import Block, blocks
 from tests.program import ROOT
+from tests.slow import mostly_slow
 
 PAGE = "docs/gitlab.md"
 TEMPLATE = "templates/run/template.yml"
@@ -189,7 +190,7 @@ PUT_BACK = {
 """By what goes wrong: the page, what stands there, and what would be wrong."""
 
 
-@pytest.mark.parametrize("fault", RULES)
+@pytest.mark.parametrize("fault", mostly_slow(RULES, every=4))
 def test_a_fault_that_is_put_back_is_named(fault: str) -> None:
     page, now, before = PUT_BACK[fault]
     found = [block for block in pipelines() if block.page == page and now in block.code]

@@ -144,6 +144,7 @@ def test_bars_and_ticks_stay_inside(seconds: float) -> None:
     assert all(0 <= x <= 100 for x, _ in marks)
 
 
+@pytest.mark.slow
 def test_what_unfolds_is_bounded_and_every_entry_is_listed() -> None:
     events = [event("log", f"line {n}.", text=f"{n} " * 9_000) for n in range(300)]
     text = page_of(result(Result.SUCCESS, *SUCCESSFUL, *events))

@@ -25,6 +25,7 @@ from mogplex_ci.run.updates import (
 from mogplex_ci.untrusted import Untrusted
 from tests.faults.kinds import error
 from tests.faults.world import Case, Played, World, ids
+from tests.pairs import table
 from tests.said import said
 from tests.slow import mostly_slow
 
@@ -152,8 +153,7 @@ def test_after_the_last_event_the_status_is_asked_for_more_often_and_then_seldom
     assert last == 399.0, "the last look"
 
 
-@pytest.mark.parametrize("wait", [7, 40])
-@pytest.mark.parametrize("jobs", [1, 3])
+@table(3, wait=[7, 40], jobs=[1, 3])
 def test_no_request_is_sent_sooner_than_a_status_check_is_asked_to_wait(
     each_world: World, wait: int, jobs: int
 ) -> None:

@@ -86,6 +86,7 @@ def test_every_text_takes_linear_time(lead: str) -> None:
     check_linear(texts(lead))
 
 
+@pytest.mark.slow
 def test_what_begins_within_a_word_takes_linear_time() -> None:
     """A secret does behind the end of a terminal's sequence, and its name does within a value."""
     prefixes = sorted({prefix for each in formats.formats() for prefix in each.prefixes})
