@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.words.event_words import Words, repeats
+from mogplex_ci.platforms.event_words import Words, repeats
 
 Object = Mapping[str, Any]
 

@@ -25,7 +25,7 @@ from mogplex_ci.run.result import (
 )
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.words.event_words import event_text
+from mogplex_ci.platforms.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from mogplex_ci.words.visible_text import visible_text
+from mogplex_ci.platforms.visible_text import visible_text
 from tests.browser import chromium
 from tests.emulator import Emulator
 from tests.npm import node_modules
 from tests.oracles.github_markdown import github_html
 from tests.program import ROOT, step_against
-from tests.unit.words.test_visible_text import HIDDEN, PIECES, SHOWN
+from tests.unit.platforms.test_visible_text import HIDDEN, PIECES, SHOWN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

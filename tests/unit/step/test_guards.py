@@ -19,7 +19,7 @@ from mogplex_ci.step.guards import ask_github, reason_to_skip, with_event
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop
-from mogplex_ci.words.event_words import Words
+from mogplex_ci.platforms.event_words import Words
 from tests.ci_environments import environment
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mogplex_ci.words.event_words import Words, event_text, leaves_fence_open, repeats
+from mogplex_ci.platforms.event_words import Words, event_text, leaves_fence_open, repeats
 from tests.unit.platforms.events import MAINTAINER, by
 
 TASK = "Solve the issue below."

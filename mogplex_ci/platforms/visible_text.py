@@ -37,16 +37,14 @@ _TAG: Final = (
     r"|<(?P<end>/?)(?P<name>[A-Za-z][^\s/>]*+)"
     r"(?P<attributes>(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^>\"'])*+)>?"
 )
-_VOID: Final = (
-    *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"),
-    *("source", "track", "wbr"),
-)
-"""Elements without an end tag."""
 _INSTEAD: Final = {"br": "\n", "img": _GAP}
-_UNSHOWN: Final = ("template", "video", "audio", "svg", "math", "rp")
-"""Elements whose content is not shown, or only by browsers that cannot play them."""
+_HIDING: Final = ("template", "video", "audio", "svg", "math", "rp")
+"""Elements whose content is not shown, or only by browsers that cannot play them. Where one ends is
+for a browser to say, as in ``<video><template></video>``: all that follows it is left out.
+"""
 _SMALL: Final = ("sub", "sup", "rt", "code", "samp", "tt", "pre", "small", "h6")
 """Elements that make text smaller; three in one another make it too small to read."""
+_MAX_SMALL: Final = 2
 
 _ON_LINES: Final = ("inline", "fence", "code_block", "html_block", "tr_open")
 """Tokens that begin on a line of their own, unless they are cells."""
@@ -110,8 +108,8 @@ class _Page:
         """Of the quotes and items around the text."""
         self._small: list[str] = []
         """The open elements that make text smaller."""
-        self._hidden: list[str] = []
-        """The open element that is not shown, and those that are open in it."""
+        self._hides_rest = False
+        """Whether a browser may not show what follows."""
 
     @property
     def text(self) -> str:
@@ -159,7 +157,8 @@ class _Page:
         self._marks = re.sub(r"[^\s>]", " ", marks[0] if marks else "")
 
     def _add_text(self, text: str) -> None:
-        if not self._hidden:
+        is_too_small = len(self._small) > _MAX_SMALL
+        if not self._hides_rest and not is_too_small:
             self._parts.append(text.replace("\n", f"\n{self._marks}"))
         elif re.search(r"\w", text):
             self.add_gap()
@@ -173,32 +172,20 @@ class _Page:
             is_complete = tag["name"] is not None and tag[0].endswith(">")
             if not is_complete and re.search(r"\w", tag[0]):
                 self.add_gap()
-            elif tag["name"] is not None and tag["end"]:
-                self._end(tag["name"].lower())
             elif tag["name"] is not None:
-                self._start(tag["name"].lower(), tag["attributes"])
+                self._add_tag(tag["name"].lower(), tag["attributes"], is_end=bool(tag["end"]))
         self._add_text(unescape(source[at:]))
 
-    def _start(self, name: str, attributes: str) -> None:
-        """Read a start tag."""
-        self._add_text(_INSTEAD.get(name, ""))
-        if name in _VOID:
+    def _add_tag(self, name: str, attributes: str, *, is_end: bool) -> None:
+        if is_end:
+            if name in self._small:
+                self._small.remove(name)
             return
+        self._add_text(_INSTEAD.get(name, ""))
+        if name in _SMALL:
+            self._small.append(name)
         outside_quotes = re.sub(r"\"[^\"]*\"?|'[^']*'?", "", attributes)
         # Double negatives, so that the start and the end of the text match as well.
-        is_hidden = re.search(r"(?i)(?<![^\s/])hidden(?![^\s/=>])", outside_quotes) is not None
-        is_too_small = name in _SMALL and len(self._small) > 1
-        if self._hidden or name in _UNSHOWN or is_hidden or is_too_small:
-            self._hidden.append(name)
-        elif name in _SMALL:
-            self._small.append(name)
-
-    def _end(self, name: str) -> None:
-        """Read an end tag. An element that is not shown ends when all in it has ended: a browser
-        may take an end tag for none, as in ``<video><template></video>``.
-        """
-        if self._hidden:
-            if self._hidden[-1] == name:
-                self._hidden.pop()
-        elif name in self._small:
-            self._small.remove(name)
+        has_hidden = re.search(r"(?i)(?<![^\s/])hidden(?![^\s/=>])", outside_quotes)
+        if name in _HIDING or has_hidden:
+            self._hides_rest = True

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mogplex_ci.words.visible_text import visible_text
+from mogplex_ci.platforms.visible_text import visible_text
 from tests.data import read_yaml
 from tests.slow import mostly_slow
 

@@ -50,7 +50,7 @@ def event_text(words: tuple[Words, ...]) -> str:
 
     The prompt and the result file ask for it: it is read once.
     """
-    from mogplex_ci.words.visible_text import visible_text  # few steps need it
+    from mogplex_ci.platforms.visible_text import visible_text  # few steps need it
 
     blocks = [INTRODUCTION.format(words[0].name)]
     for item in words:
