@@ -15,10 +15,10 @@ from mogplex_ci.inputs.declared import enumeration, inputs
 from mogplex_ci.inputs.typed import DeclaredInputs
 from mogplex_ci.platforms import secrets_of_job
 from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.event_words import leaves_fence_open
 from mogplex_ci.problems import Problem
 from mogplex_ci.sanitize import looks_random, secrets_of
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.platforms.event_words import leaves_fence_open
 
 _PLACES: Final = ("branch", "base-branch", "create-branch", "root-directory")
 """Inputs that say where in the repository the agent works."""

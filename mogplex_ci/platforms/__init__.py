@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Final, TextIO
 
 from mogplex_ci.platforms.base import PLAIN, Plain, Platform
-from mogplex_ci.platforms.forgejo import FORGEJO, Forgejo
-from mogplex_ci.platforms.github import GITHUB, GitHubActions
+from mogplex_ci.platforms.github import FORGEJO, GITHUB, Forgejo, GitHubActions
 from mogplex_ci.platforms.gitlab import GITLAB, GitLab
 from mogplex_ci.platforms.small_systems import SMALL_SYSTEMS
 from mogplex_ci.platforms.system import System

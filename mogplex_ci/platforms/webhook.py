@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
-from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.platforms.event_words import Words, repeats
+from mogplex_ci.untrusted import Untrusted
 
 Object = Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from mogplex_ci.errors import help_url
 from mogplex_ci.inputs.read import ActionInputs
 from mogplex_ci.output_names import ARTIFACT_FILE
 from mogplex_ci.platforms.base import Platform
+from mogplex_ci.platforms.event_words import event_text
 from mogplex_ci.program import image_of
 from mogplex_ci.report import text
 from mogplex_ci.report.still_running import LeftRun
@@ -25,7 +26,6 @@ from mogplex_ci.run.result import (
 )
 from mogplex_ci.sanitize import Part, SafeText, Sanitizer
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.platforms.event_words import event_text
 
 MESSAGE_LIMIT: Final = 10_000
 """Characters of the agent's last words, and of the task."""

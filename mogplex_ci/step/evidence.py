@@ -5,10 +5,10 @@ from typing import Final
 
 from mogplex_ci.gate_kinds import PULL_REQUEST
 from mogplex_ci.gates.case import FailedCheck
+from mogplex_ci.platforms.event_words import fenced
 from mogplex_ci.run.result import Gate
 from mogplex_ci.sanitize import CleanText, Sanitizer, cut_between_words
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.platforms.event_words import fenced
 
 LINE_LIMIT: Final = 200
 """Characters of a check, a path, a fault or an annotation."""

@@ -15,11 +15,11 @@ from mogplex_ci.api.retry import retrying
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import inputs as declared
 from mogplex_ci.inputs.read import ActionInputs
+from mogplex_ci.platforms.event_words import Words, event_text
 from mogplex_ci.platforms.webhook import AUTHORED, Build, Trust
 from mogplex_ci.problems import Problem
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import bounded
-from mogplex_ci.platforms.event_words import Words, event_text
 
 T = TypeVar("T")
 _ASK_SECONDS: Final = 10.0

@@ -17,13 +17,13 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mogplex_ci.sanitize", "mogplex_ci.platforms.visible_text"]):
+    from mogplex_ci.platforms.visible_text import visible_text
     from mogplex_ci.sanitize import Sanitizer
     from mogplex_ci.untrusted import Untrusted
-    from mogplex_ci.platforms.visible_text import visible_text
 from tests.oracles.ci_logs import obeyed, steering
+from tests.unit.platforms.test_visible_text import PIECES as MARKUP
 from tests.unit.sanitize.hostile_text import COMMANDS, INVISIBLE, LEADS, LINE_BREAKS, SKIPPED, WORDS
 from tests.unit.sanitize.test_formats import SAMPLES
-from tests.unit.platforms.test_visible_text import PIECES as MARKUP
 
 SECRET = "Zq8vXr2LmN5tB7wK"
 SANITIZER = Sanitizer([SECRET])

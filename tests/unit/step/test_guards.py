@@ -14,12 +14,12 @@ from mogplex_ci.errors import GitHubError, UsageError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.declared import PROMPT_LIMIT
 from mogplex_ci.platforms import detect
+from mogplex_ci.platforms.event_words import Words
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.guards import ask_github, reason_to_skip, with_event
 from mogplex_ci.step.recorder import Recorder
 from mogplex_ci.step.step import Step
 from mogplex_ci.waiting import Clock, Stop
-from mogplex_ci.platforms.event_words import Words
 from tests.ci_environments import environment
 from tests.github import TOKEN, GitHub
 from tests.typed_inputs import typed_inputs
