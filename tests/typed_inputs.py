@@ -5,8 +5,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from mogplex_ci.inputs.read import ActionInputs, read_step
-from mogplex_ci.inputs.sources import collect
+from mogplex_ci.inputs.read import ActionInputs, collect, read_step
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.system import System
 

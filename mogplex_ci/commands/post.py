@@ -13,8 +13,7 @@ from mogplex_ci.api.retry import Backoff, ServiceHistory
 from mogplex_ci.errors import ForeignRunError, MogplexError, NotAuthorizedError, UsageError
 from mogplex_ci.github_api import GitHubApi
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.read import MatrixJob
-from mogplex_ci.inputs.sources import Given, collect
+from mogplex_ci.inputs.read import Given, MatrixJob, collect
 from mogplex_ci.models import Cancelled, StartRequest, UnansweredStart
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.base import PROGRAM, Level, Platform

@@ -31,11 +31,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from mogplex_ci.credentials import has_random_word
-from mogplex_ci.durations import parse_duration
-from mogplex_ci.problems import Problem
+from mogplex_ci.problems import Problem, has_random_word
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import DOCS, base_url_fault
+from mogplex_ci.waiting import parse_duration
 
 PROMPT_LIMIT: Final = 100_000
 """The API's limit, in UTF-16 code units."""

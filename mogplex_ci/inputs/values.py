@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from mogplex_ci.credentials import could_be_credential
 from mogplex_ci.dry_run.recording import RecordingError, load, shipped
-from mogplex_ci.durations import MAX_SECONDS
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import (
     PROMPT_FILE_BYTES,
@@ -23,9 +21,9 @@ from mogplex_ci.inputs.declared import (
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.output_names import WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.problems import Problem
+from mogplex_ci.problems import Problem, could_be_credential
 from mogplex_ci.untrusted import Untrusted
-from mogplex_ci.waiting import bounded, stop_of_process
+from mogplex_ci.waiting import MAX_SECONDS, bounded, stop_of_process
 from mogplex_ci.workspace import (
     decode,
     folder_inside,

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import quote
 
-from mogplex_ci.durations import parse_duration
 from mogplex_ci.platforms.base import Platform
 from mogplex_ci.platforms.job_log import coloured
 from mogplex_ci.platforms.system import (
@@ -29,6 +28,7 @@ from mogplex_ci.platforms.system import (
     has,
 )
 from mogplex_ci.sanitize import CleanText, SafeText
+from mogplex_ci.waiting import parse_duration
 from mogplex_ci.workspace import read_head
 
 _ERASE: Final = "\x1b[0K"

@@ -21,8 +21,7 @@ The calls of a step::
 from collections.abc import Mapping, Sequence
 
 from mogplex_ci.errors import UsageError
-from mogplex_ci.inputs.read import ActionInputs, read_step
-from mogplex_ci.inputs.sources import Given, collect
+from mogplex_ci.inputs.read import ActionInputs, Given, collect, read_step
 from mogplex_ci.platforms import detect, secrets_of_job
 from mogplex_ci.platforms.job_log import job_log
 from mogplex_ci.report.comment import Comment

@@ -22,7 +22,7 @@ _AFTER_LAST_EVENT: Final = 3.0
 def client_of(step: Step, inputs: ActionInputs, recording: Recording | None) -> Client:
     """Return a client of the service, or what plays the recording of a dry run in its place."""
     if recording is not None:
-        from mogplex_ci.dry_run.player import Player
+        from mogplex_ci.dry_run.recording import Player
 
         return cast("Client", Player(recording, step.clock))  # it has the methods that are called
     diagnostics = step.recorder.diagnostics

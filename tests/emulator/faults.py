@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Literal
 
-from mogplex_ci.durations import parse_duration
+from mogplex_ci.waiting import parse_duration
 from tests.emulator.clock import Clock
 from tests.emulator.routes import Answer
 

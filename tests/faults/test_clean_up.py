@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mogplex_ci.commands.post import CleanUp
-from mogplex_ci.inputs.sources import Given
+from mogplex_ci.inputs.read import Given
 from mogplex_ci.platforms import detect
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.step.state import OpenRun, SavedRun

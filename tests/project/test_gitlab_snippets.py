@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mogplex_ci.durations import parse_duration
 from mogplex_ci.inputs.declared import inputs
+from mogplex_ci.waiting import parse_duration
 from tests.documents import Block, blocks
 from tests.program import ROOT
 from tests.slow import mostly_slow

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mogplex_ci.durations import parse_duration
+from mogplex_ci.waiting import parse_duration
 
 
 @pytest.mark.parametrize(

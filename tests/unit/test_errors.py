@@ -7,10 +7,9 @@ from io import StringIO
 
 import pytest
 
-from mogplex_ci.credentials import could_be_credential
 from mogplex_ci.errors import InternalError, MissingTokenError
 from mogplex_ci.platforms import detect
-from mogplex_ci.problems import Problem
+from mogplex_ci.problems import Problem, could_be_credential
 from mogplex_ci.sanitize import Sanitizer
 from mogplex_ci.sanitize.sanitizer import OWN_LIMIT
 from mogplex_ci.untrusted import Untrusted

@@ -10,8 +10,7 @@ import pytest
 from mogplex_ci.errors import UsageError
 from mogplex_ci.inputs.declared import SEE_INPUTS, inputs
 from mogplex_ci.inputs.flags import Parser, flag_parser
-from mogplex_ci.inputs.read import read_step
-from mogplex_ci.inputs.sources import collect
+from mogplex_ci.inputs.read import collect, read_step
 from mogplex_ci.output_names import OUTPUT_PREFIX
 from tests.typed_inputs import job
 

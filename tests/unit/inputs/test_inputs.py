@@ -15,10 +15,10 @@ from mogplex_ci.inputs.read import (
     ActionInputs,
     MatrixJob,
     StepInputs,
+    collect,
     read_connection,
     read_step,
 )
-from mogplex_ci.inputs.sources import collect
 from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from tests.emulator import Emulator
