@@ -98,7 +98,9 @@ def test_nothing_but_the_program_and_its_tools_is_installed(image: str, base_ima
 
 
 def test_markdown_is_read_without_what_is_left_out(image: str) -> None:
-    code = "from mogplex_ci.platforms.visible_text import visible_text; print(visible_text('*a* `b`'))"
+    code = (
+        "from mogplex_ci.platforms.visible_text import visible_text; print(visible_text('*a* `b`'))"
+    )
     assert docker("run", "--rm", "--network", "none", image, "python", "-c", code) == "a `b`"
 
 

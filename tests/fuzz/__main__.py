@@ -16,7 +16,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["mogplex_ci.sanitize", "mogplex_ci.platforms.visible_text"]):
+with atheris.instrument_imports(
+    include=["mogplex_ci.sanitize", "mogplex_ci.platforms.visible_text"]
+):
     from mogplex_ci.platforms.visible_text import visible_text
     from mogplex_ci.sanitize import Sanitizer
     from mogplex_ci.untrusted import Untrusted
