@@ -7,10 +7,6 @@ from typing import Final, LiteralString, NamedTuple
 
 from mogplex_ci.untrusted import Untrusted
 
-_RANDOM_WORD: Final = (
-    r"(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{12}"
-    r"|(?=[a-z0-9]*[0-9])(?=[a-z0-9]*[a-z])[a-z0-9]{20}"
-)
 _MAX_SHOWN: Final = 200
 # Each look-ahead is bounded for linear time: it is tried at every character of a long word.
 _TOO_RANDOM: Final = (
@@ -31,13 +27,6 @@ def could_be_credential(text: str) -> bool:
     random a word.
     """
     return len(text) > _MAX_SHOWN or re.search(_TOO_RANDOM, text) is not None
-
-
-def has_random_word(text: str) -> bool:
-    """Whether a word of ``text`` looks like a key. A suggestion may be longer than a value that is
-    shown, for names of repositories are: it is made of a value that may be a credential.
-    """
-    return re.search(_RANDOM_WORD, text) is not None
 
 
 class Problem(NamedTuple):

@@ -58,7 +58,7 @@ def choose(
     if not word:
         raise UsageError(Problem(command, "needs a subcommand", remedy))
     if word not in parsers:
-        near = tuple(map(Untrusted, nearest(word, parsers)))
+        near = nearest(word, parsers)
         raise UsageError(Problem(command, "is not a subcommand", remedy, Untrusted(word), near))
     return word, parsers[word].read(argv[1:])
 

@@ -33,7 +33,7 @@ def main(_: Session, argv: Sequence[str]) -> int:
         example = f'example:\n  {program()} run --repo acme/web "Fix the flaky tests"'
         sys.stdout.write(overview(program(), COMMANDS, f"{example}\n\n{EXIT_CODES}"))
     else:
-        near = tuple(map(Untrusted, nearest(word, COMMANDS)))
+        near = nearest(word, COMMANDS)
         remedy = "See --help."
         if " " in word:
             remedy = "If it is the task, use --prompt; see --help."

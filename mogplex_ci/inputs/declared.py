@@ -10,8 +10,6 @@ with jsonschema's. Ours are, for an input, those that ``Input`` has a field for,
 - ``x-allowed``: words that may follow "Use"; ``x-fault``: what is wrong with text that its pattern
   does not match
 - ``x-refused``: patterns of what is plainly something else, and what is then wrong; looked at first
-- ``x-corrections``: patterns of usual mistakes, in any case, and the replacements that make the
-  suggested text
 - ``x-placeholder``: stands for a value in the help; ``x-is-shown``: false if values may hold
   credentials, or are long
 - ``x-type``: the type of the typed value; ``x-ignore-case``: text in capitals is the same, as for
@@ -31,7 +29,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from mogplex_ci.problems import Problem, has_random_word
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.urls import DOCS, base_url_fault
 from mogplex_ci.waiting import parse_duration
@@ -46,8 +44,6 @@ EMULATOR_TOKEN: Final = "mog_EmulatorTokenOpensNothingReal000"  # noqa: S105 - i
 """The token of the emulator's default world. It is public and opens nothing."""
 SEE_INPUTS: Final = f"See {DOCS}/inputs-and-outputs.md."
 _SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
-_MAX_MISTAKE: Final = 400
-"""Characters of a text for which something else is suggested; longer ones would take time."""
 
 
 class Kind(NamedTuple):
@@ -87,10 +83,7 @@ class Kind(NamedTuple):
         remedy = f"Use {self.allowed}."
         if not self.rules.get("x-is-shown", True):
             return Problem(name, fault, remedy)
-        near = tuple(each for each in self._suggested(text) if not has_random_word(each.text))
-        if near and not self.choices:
-            remedy = ""  # the suggestion says it
-        return Problem(name, fault, remedy, Untrusted(text), near)
+        return Problem(name, fault, remedy, Untrusted(text), nearest(text, self.choices))
 
     def fault(self, text: str) -> str | None:
         """Return what is wrong with ``text``, stripped and not empty, as ``is not a duration``;
@@ -113,18 +106,6 @@ class Kind(NamedTuple):
             return str(self.rules["x-fault"])
         has_more_rules = self.name in _MORE_RULES
         return _MORE_RULES[self.name](text) if has_more_rules else None
-
-    def _suggested(self, text: str) -> tuple[Untrusted, ...]:
-        """Return a valid value that the user may have meant by ``text``, if there is one."""
-        if len(text) > _MAX_MISTAKE:
-            return ()
-        corrected = text
-        for mistake, right in self.rules.get("x-corrections", {}).items():
-            corrected = re.sub(mistake, right, corrected, flags=re.IGNORECASE)
-        for candidate in (*nearest(text.lower(), self.choices), corrected):
-            if candidate != text and self.fault(candidate) is None:
-                return (Untrusted(candidate),)
-        return ()
 
 
 class Input(NamedTuple):
@@ -199,9 +180,11 @@ def check(texts: Mapping[str, str]) -> list[Problem]:
     return found
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return the one of the ``known`` words that looks most like ``word``, if one does."""
-    return get_close_matches(word, list(known), n=1)
+def nearest(word: str, known: Iterable[str]) -> tuple[Untrusted, ...]:
+    """Return the one of the ``known`` words, in lower case, that looks most like ``word``, if one
+    does.
+    """
+    return tuple(map(Untrusted, get_close_matches(word.lower(), list(known), n=1)))
 
 
 def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:
@@ -211,8 +194,8 @@ def instead_of(name: str, known: Mapping[str, str], *, otherwise: str) -> str:
     successor = load_schema("inputs")["x-instead"].get(name)
     if successor in known:
         return f"Use {known[successor]} instead."
-    for near in nearest(name.lower(), known):
-        return f"Did you mean {known[near]}?"
+    for near in nearest(name, known):
+        return f"Did you mean {known[near.text]}?"
     return otherwise
 
 

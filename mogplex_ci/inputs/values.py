@@ -21,7 +21,7 @@ from mogplex_ci.inputs.declared import (
 from mogplex_ci.inputs.patterns import CheckPatterns, Patterns
 from mogplex_ci.output_names import WRITTEN_BIT_BY_BIT
 from mogplex_ci.platforms.base import Platform
-from mogplex_ci.problems import Problem, could_be_credential
+from mogplex_ci.problems import Problem
 from mogplex_ci.untrusted import Untrusted
 from mogplex_ci.waiting import MAX_SECONDS, bounded, stop_of_process
 from mogplex_ci.workspace import (
@@ -146,19 +146,10 @@ def _run_options(text: str) -> Mapping[str, Any]:
         raise UsageError(Problem("run-options", fault, remedy))
     for name in _TEXT_OPTIONS:
         if options.get(name) is not None and not isinstance(options[name], str):
-            raise UsageError(_not_text(name, text))
+            # YAML takes digits for a number, and the service would store NULL, without a word.
+            fault = f"has a {name} that is not a string"
+            raise UsageError(Problem("run-options", fault, f'Quote it: {name}: "ID".'))
     return options
-
-
-def _not_text(name: str, text: str) -> Problem:
-    """Return the problem of an id that YAML does not take for text: the service would store NULL,
-    without a word.
-    """
-    written = yaml.load(text, Loader=yaml.BaseLoader)[name]
-    if not isinstance(written, str) or could_be_credential(written):
-        written = "ID"
-    fault = f"has a {name} that is not a string"
-    return Problem("run-options", fault, near=(Untrusted(f'{name}: "{written}"'),))
 
 
 def _parsed_options(text: str) -> Mapping[str, Any]:
@@ -221,8 +212,8 @@ def _dry_run(platform: Platform, text: str) -> bool | str | Path:
     if text in shipped():
         return text
     if "/" not in text and not Path(text).suffix:
-        near = tuple(map(Untrusted, nearest(text, shipped())))
         remedy = f"Use true, {enumeration(list(shipped()))}, or an events.ndjson in the workspace."
+        near = nearest(text, shipped())
         raise UsageError(Problem("dry-run", "is not a recording", remedy, Untrusted(text), near))
     path = inside(platform.workspace, text, input_name="dry-run")
     try:

@@ -8,7 +8,7 @@ newer ones list it with ``hidden: true``; both start runs on it.
 """
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from math import inf
 from typing import Final
 
@@ -80,15 +80,12 @@ def _no_such_repo(name: str, listed: Sequence[Repo], *, several: bool) -> Proble
     """Return that ``name`` stands for none of the ``listed`` repositories, or for ``several``, and
     which are close.
     """
-
-    def similarity(repo: Repo) -> float:
-        return SequenceMatcher(None, repo.full_name.text.lower(), name.lower()).ratio()
-
-    near = sorted(listed, key=similarity, reverse=True)[:_CLOSEST]
-    names = tuple(repo.full_name for repo in near)
-    fault = "is not a repository that this token can see"
-    remedy = f"{FIND_REPO} {_GIVE_ID}"
+    names = [repo.full_name.text for repo in listed]
+    near = tuple(map(Untrusted, get_close_matches(name, names, n=_CLOSEST, cutoff=0.0)))
     if several:
-        fault = "is the name of several repositories"
         remedy = f"Give the id of the one, from '{program()} repos list'."
-    return Problem("repo", fault, remedy, Untrusted(name), names)
+        fault = "is the name of several repositories"
+        return Problem("repo", fault, remedy, Untrusted(name), near)
+    remedy = f"{FIND_REPO} {_GIVE_ID}"
+    fault = "is not a repository that this token can see"
+    return Problem("repo", fault, remedy, Untrusted(name), near)

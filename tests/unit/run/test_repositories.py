@@ -38,7 +38,7 @@ SEVERAL = (
         (["acme/web"], "Acme/WEB", "acme/web", []),
         (["acme/web-shop", "acme/web"], "acme/web", "acme/web", []),
         (["acme/web", "Acme/Web"], "Acme/Web", "Acme/Web", []),
-        (["acme/web", "Acme/Web"], "ACME/WEB", SEVERAL, ["acme/web", "Acme/Web"]),
+        (["acme/web", "Acme/Web"], "ACME/WEB", SEVERAL, ["Acme/Web", "acme/web"]),
         (["~acme/web", "~acme/web"], "acme/web", SEVERAL, ["acme/web", "acme/web"]),
         (
             ["acme/api", "acme/webs", "o/x", "acme/web-app"],
