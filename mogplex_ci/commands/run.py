@@ -6,20 +6,13 @@ from collections.abc import Sequence
 
 from mogplex_ci.commands.common import RETRY_SECONDS, Session, in_session
 from mogplex_ci.commands.runs import started_lines
-from mogplex_ci.errors import (
-    AdvisedError,
-    MogplexError,
-    UnavailableError,
-    UnknownRepoError,
-    UsageError,
-)
+from mogplex_ci.errors import AdvisedError, MogplexError, UsageError
 from mogplex_ci.inputs.declared import inputs, kinds
 from mogplex_ci.inputs.flags import Parser
 from mogplex_ci.inputs.read import start_body
-from mogplex_ci.models import is_uuid
 from mogplex_ci.problems import Problem
 from mogplex_ci.program import program
-from mogplex_ci.run.repositories import find_repo
+from mogplex_ci.run.repositories import look_up
 from mogplex_ci.run.start import Key, Starter
 from mogplex_ci.run.updates import Started
 from mogplex_ci.waiting import StopRequested
@@ -88,16 +81,21 @@ def _start(session: Session, options: argparse.Namespace) -> Started:
     started.
 
     Raises:
+        UsageError: the token sees no such repository.
         MogplexError: the API refuses, or gives no usable answer.
         StopRequested: a stop signal came.
     """
+    service = session.service
+    repo = look_up(service, options.repo, service.now + RETRY_SECONDS)
+    if repo is not None and repo.hidden:
+        session.console.warn("{} is hidden: it was removed from Mogplex's dashboard", options.repo)
     given = {name: value or None for name, value in vars(options).items()}
-    request = start_body(_repo_id(session, options.repo), given)
+    request = start_body(options.repo if repo is None else repo.id, given)
     base = options.idempotency_key or str(uuid.uuid4())
     key = Key(base, explicit=True, attempt="", later_attempt=False)
-    starter = Starter(session.service, request, key, "auto")
+    starter = Starter(service, request, key, "auto", knows_repo=repo is not None)
     try:
-        return starter.start_once(session.service.now + RETRY_SECONDS)
+        return starter.start_once(service.now + RETRY_SECONDS)
     except StopRequested:
         if starter.unanswered is not None:
             session.console.fail(
@@ -107,34 +105,7 @@ def _start(session: Session, options: argparse.Namespace) -> Started:
             )
         raise
     except MogplexError as error:
-        if isinstance(error, UnavailableError) and _is_unknown(session, options.repo, error):
-            raise UnknownRepoError(error) from error
-        if starter.unanswered is not None:
-            remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
-            raise AdvisedError(error, remedy) from error
-        raise
-
-
-def _repo_id(session: Session, repo: str) -> str:
-    """Return the id of ``repo``, an id or ``owner/name``; names are looked up.
-
-    Raises:
-        UsageError: the token sees no such repository.
-        MogplexError: the API could not be asked.
-    """
-    if is_uuid(repo):
-        return repo
-    found = session.call(lambda client, timeout: find_repo(client, repo, timeout=timeout))
-    if found.hidden:
-        session.console.warn("{} is hidden: it was removed from Mogplex's dashboard", repo)
-    return found.id
-
-
-def _is_unknown(session: Session, repo: str, error: UnavailableError) -> bool:
-    """Whether the API means an id that it does not know: it answers one like an outage. A name was
-    looked up before.
-    """
-    if error.may_have_worked or not is_uuid(repo):
-        return False
-    found = session.call(lambda client, timeout: client.repos(repo_id=repo, timeout=timeout))
-    return not found
+        if starter.unanswered is None:
+            raise
+        remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
+        raise AdvisedError(error, remedy) from error
