@@ -2,9 +2,9 @@
 is refused.
 
 An agent's branch or an earlier step decides what is in the workspace, and may change it while the
-step runs. Links are therefore resolved once, when the inputs are read, and every later opening
-follows none. Windows has no calls that open a file this way: there, links are looked for just
-before the file is opened.
+step runs. Links are therefore resolved once, when the inputs are read, and looked for again just
+before a file is opened, which follows none itself. Whoever can put a link into the moment between
+the two runs in this job, and needs none.
 """
 
 import errno
@@ -183,8 +183,8 @@ def discard(path: Path) -> None:
     Raises:
         OSError: the file cannot be deleted, or one of its folders has become a link.
     """
-    with _folder(path) as (folder, descriptor), suppress(FileNotFoundError):
-        os.unlink(folder / path.name, dir_fd=descriptor)
+    _refuse_links(path)
+    path.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str | Iterator[str], mode: int = 0o644) -> None:
@@ -199,53 +199,26 @@ def write_whole(path: Path, text: str | Iterator[str], mode: int = 0o644) -> Non
     """
     # In the same folder: a file cannot be renamed into another file system.
     partial = path.with_name(f".{path.name}.{token_hex(8)}")
-    with _folder(path) as (folder, descriptor):
-        file = _open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        try:
-            with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
-                stream.writelines([text] if isinstance(text, str) else text)
-                if hasattr(os, "fchmod"):
-                    os.fchmod(file, mode)
-            os.replace(
-                folder / partial.name,
-                folder / path.name,
-                src_dir_fd=descriptor,
-                dst_dir_fd=descriptor,
-            )
-        except BaseException:
-            os.unlink(folder / partial.name, dir_fd=descriptor)
-            raise
+    file = _open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(file, "w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines([text] if isinstance(text, str) else text)
+            if hasattr(os, "fchmod"):
+                os.fchmod(file, mode)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
-@contextmanager
-def _folder(path: Path) -> Iterator[tuple[Path, int | None]]:
-    """Open the folder of ``path``, an absolute path without links; yield it as calls with
-    ``dir_fd`` take it.
-
-    With a descriptor the folder's own path is empty. Without one, as on Windows, it is the folder's
-    whole path.
+def _refuse_links(path: Path) -> None:
+    """Check that no folder of ``path``, an absolute path without links, has become one.
 
     Raises:
-        OSError: there is no such folder, or part of the path has become a link.
+        OSError: one has, or does not exist.
     """
-    if os.open not in os.supports_dir_fd:
-        if path.parent.resolve() != path.parent:
-            raise NotADirectoryError(errno.ENOTDIR, "part of the path has become a link")
-        yield path.parent, None
-        return
-    search = getattr(
-        os, "O_PATH", os.O_RDONLY
-    )  # O_PATH also opens a folder that must not be listed
-    folder = os.open("/", search)
-    try:
-        # One by one: O_NOFOLLOW looks at the last part of a path only.
-        for part in path.parent.parts[1:]:
-            inner = os.open(part, search | _flags("O_DIRECTORY", "O_NOFOLLOW"), dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        yield Path(), folder
-    finally:
-        os.close(folder)
+    if path.parent.resolve(strict=True) != path.parent:
+        raise NotADirectoryError(errno.ENOTDIR, "part of the path has become a link")
 
 
 def _open(path: Path, flags: int, mode: int = 0o644) -> int:
@@ -255,13 +228,12 @@ def _open(path: Path, flags: int, mode: int = 0o644) -> int:
     Raises:
         OSError: it cannot be opened, or is not a regular file.
     """
-    flags |= _flags("O_NOFOLLOW", "O_NONBLOCK")
-    with _folder(path) as (folder, descriptor):
-        if descriptor is None and path.is_symlink():  # no flag refuses it there
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        file = os.open(folder / path.name, flags, mode, dir_fd=descriptor)
-        if flags & os.O_CREAT:
-            _hand_over(file, folder, descriptor)
+    _refuse_links(path)
+    if path.is_symlink():  # Windows has no flag that refuses it
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    file = os.open(path, flags | _flags("O_NOFOLLOW", "O_NONBLOCK"), mode)
+    if flags & os.O_CREAT:
+        _hand_over(file, path.parent)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise OSError("not a regular file")
@@ -280,12 +252,12 @@ def make_folder(folder: Path) -> None:
         _hand_over(folder, folder.parent)
 
 
-def _hand_over(made: int | Path, folder: Path, descriptor: int | None = None) -> None:
+def _hand_over(made: int | Path, folder: Path) -> None:
     """Give what root has made to the owner of its folder: a runner with another user could not
     clean up after us.
     """
     if hasattr(os, "geteuid") and os.geteuid() == 0 and os.stat(made).st_uid == 0:  # noqa: PTH116 - or a descriptor
-        owner = os.stat(folder, dir_fd=descriptor)
+        owner = folder.stat()
         with suppress(OSError):  # a file system without owners
             os.chown(made, owner.st_uid, owner.st_gid)
 

@@ -107,5 +107,7 @@ def _start(session: Session, options: argparse.Namespace) -> Started:
     except MogplexError as error:
         if starter.unanswered is None:
             raise
-        remedy = f"It may have started all the same: run this again with --idempotency-key {key.base}"
+        remedy = (
+            f"It may have started all the same: run this again with --idempotency-key {key.base}"
+        )
         raise AdvisedError(error, remedy) from error

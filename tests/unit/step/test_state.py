@@ -231,6 +231,6 @@ def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
     link.unlink()
     files = files_of(platform)
     link.symlink_to(elsewhere)
-    with pytest.raises(OSError, match=r"ELOOP|symbolic|directory"):
+    with pytest.raises(OSError, match="link"):
         files.save("use a", ONE)
     assert (runs(files), list(elsewhere.iterdir())) == ([], [])
