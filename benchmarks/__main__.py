@@ -20,7 +20,7 @@ from importlib import import_module
 from benchmarks.figures import ROOT, Figures, read
 from benchmarks.table import Row, markdown
 
-NAMES = ("start", "follow", "memory", "stop", "rate_budget", "image")
+NAMES = ("start", "follow", "memory", "stop", "rate_budget", "image", "masking")
 PAGE = "benchmarks/figures.md"
 COMMAND = "python -m benchmarks"
 ON_PAGE = (

@@ -54,7 +54,9 @@ class JsonValue:
         for key, item in islice(value.items(), self._nodes):
             name = str(key)
             keys.append((name, self._text(name)))
-            is_secret = isinstance(item, str) and is_named(name, item)
+            # Kubernetes and others write {"name": "API_TOKEN", "value": "…"}.
+            of = str(value.get("name", name)) if name == "value" else name
+            is_secret = isinstance(item, str) and is_named(of, item)
             items.append(MASK if is_secret else self._shown(item, depth + 1))
             if self._is_full:
                 break

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import shlex
-import string
 import subprocess
 import textwrap
 from collections.abc import Callable
@@ -15,10 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus
 
 from hypothesis import strategies as st
 
+from tests.oracles.writers import KINDS, of_kind, written
 from tests.unit.sanitize.test_formats import SAMPLES
 
 SHOWN = 12
@@ -108,45 +106,13 @@ def tokens(draw: st.DrawFn) -> Secret:
     return Secret(frame.format(sample.begin + sample.rest), (sample.rest[-SHOWN:],))
 
 
-def _base64(value: str, lead: int) -> tuple[str, str]:
-    """Return a text in base64 that holds the value, and the characters that are its alone."""
-    raw = value.encode()
-    encoded = base64.b64encode(b"user:"[:lead] + raw + b" and").decode()
-    return encoded, encoded[(lead * 8 + 5) // 6 : (lead + len(raw)) * 8 // 6]
-
-
-def _same(text: str) -> tuple[str, str]:
-    return text, text
-
-
-FORMS: dict[str, Callable[[str], tuple[str, str]]] = {
-    "as it is": _same,
-    "URL": lambda value: _same(quote(value, safe="")),
-    "URL's path": lambda value: _same(quote(value)),
-    "form": lambda value: _same(quote_plus(value)),
-    "JSON": lambda value: _same(json.dumps(value)[1:-1]),
-    "JSON, not ASCII": lambda value: _same(json.dumps(value, ensure_ascii=False)[1:-1]),
-    "shell": lambda value: _same(shlex.quote(value)),
-    "shell, escaped": lambda value: _same("'" + value.replace("'", r"'\''") + "'"),
-    "base64": lambda value: _base64(value, 0),
-    "base64, 1": lambda value: _base64(value, 1),
-    "base64, 2": lambda value: _base64(value, 2),
-    "base64 in lines": lambda value: (
-        "\n".join(textwrap.wrap(_base64(value, 0)[0], 76)),
-        "\n".join(textwrap.wrap(_base64(value, 0)[1], 76)),
-    ),
-}
-_ALPHABET = string.ascii_letters * 2 + string.digits * 3 + "!#$%&'\"()*+,-./:;<=>?@[\\]^_`{|}~é "
-
-
 @st.composite
 def known(draw: st.DrawFn) -> Secret:
-    size = draw(st.one_of(st.integers(8, 80), st.sampled_from([500, 2_000, 4_096])))
     chance = random.Random(draw(st.integers(0, 10_000)))  # noqa: S311  # the same in each run - no real secret
-    letters = _ALPHABET + ("\n" if draw(st.booleans()) else "")
-    value = "Z" + "".join(chance.choices(letters, k=size - 2)) + "7"
-    text, secret = FORMS[draw(st.sampled_from(sorted(FORMS)))](value)
-    return Secret(text, (secret,), value)
+    value = of_kind(draw(st.sampled_from(sorted(KINDS))), chance)
+    texts = written(value)
+    text = texts[draw(st.sampled_from(sorted(texts)))]
+    return Secret(text, (value,), value)
 
 
 secrets = st.one_of(keys(), tokens(), known())

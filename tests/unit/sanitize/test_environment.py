@@ -43,6 +43,16 @@ def test_the_environment_names_its_secrets() -> None:
         "JWT_2",
         "OPENAI_API_KEY_DEV",
         "DEPLOY_PRIVATE_KEY_2",
+        "DOCKER_AUTH_CONFIG",
+        "ConnectionStrings__Default",
+        "SSHPASS",
+        "PGPASSWORD",
+        "DB_PASS_2",
+        "PASS1",
+        "KEY_PROD",
+        "AUTHORIZATION",
+        "GPG_PRIVATE_KEY",
+        "NPM_CONFIG__AUTH",
     )
     others = (
         "PATH",
@@ -70,7 +80,7 @@ def test_the_environment_names_its_secrets() -> None:
         "DESKTOP_SESSION",
         "XDG_SESSION_ID",
     )
-    env = {name: f"{long}-{name}" for name in names} | {"EIGHT_TOKEN": "12345678"}
+    env = {name: f"{long}-{name}" for name in names} | {"EIGHT_TOKEN": "abcd5678"}
     harmless = {name: f"{long}-{name}" for name in others}
     harmless |= {
         "PWD": "/home/runner/work",
@@ -79,6 +89,36 @@ def test_the_environment_names_its_secrets() -> None:
     }
     harmless |= {"SHORT_TOKEN": "1234567", "SHORT_AND_BLANKS_TOKEN": " 1234567 "}
     assert secrets_of(env | harmless) == set(env.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "is_secret"),
+    [
+        ("Zq8vXr2LmN5tB7wK", True),
+        ("Zq8v-Xr2L/mN5t+B7wK==", True),
+        ("/opt/Tools17/lib/Main", False),
+        ("3f786850e387550fdab836ed7e6dc881de23001b", False),
+        ("6BA7B810-9DAD-11D1-80B4-00C04FD430C8", False),
+        ("two words of Zq8vXr2LmN5tB7wK", False),
+    ],
+)
+def test_a_word_that_looks_random_is_a_secret_whatever_its_name(
+    value: str, *, is_secret: bool
+) -> None:
+    assert secrets_of({"SETTING": value}) == ({value} if is_secret else set())
+    assert secrets_of({"GITHUB_JOB": value, "INPUT_PROMPT": value}) == set()
+
+
+@pytest.mark.parametrize(
+    "value", ["production", "1234567890", "/run/secrets/token", "https://example.com/oauth/token"]
+)
+def test_a_plain_value_is_no_secret_in_any_variable(value: str) -> None:
+    assert secrets_of({"API_TOKEN": value}) == set()
+
+
+def test_the_password_of_a_connection_string_is_a_secret() -> None:
+    value = "Server=db;User Id=app;Password=p@ss-0123456;Encrypt=true"
+    assert "p@ss-0123456" in secrets_of({"SETTING": value})
 
 
 def test_a_password_in_a_url_is_a_secret_of_the_environment() -> None:
