@@ -1,4 +1,4 @@
-"""How fast secrets are found in what agents write, and that no shape takes more than linear time."""
+"""How fast secrets are found in what agents write, and whether each shape takes linear time."""
 
 from __future__ import annotations
 
