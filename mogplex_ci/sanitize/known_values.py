@@ -5,7 +5,7 @@ is read as it is meant.
 import base64
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -58,24 +58,33 @@ class _Reading(NamedTuple):
     """Matches one, which stands for a byte or a UTF-16 unit at least."""
     sign: Callable[[str], str]
     """Returns the sign of an escape."""
+    has_ignored: bool = False
+    """Whether escapes begin with what is ignored: they are read before that is dropped."""
 
     def read(self, text: str) -> str:
-        """Return ``text`` without what is ignored."""
-        if self.escape:
-            text = compiled(self.escape).sub(lambda found: self.sign(found[0]), text)
-        # Bytes are translated in a tenth of the time that an expression takes.
-        plain = text.encode("utf-8", "surrogatepass").translate(None, _IGNORED_BYTES)
-        read = plain.decode("utf-8", "surrogatepass")
-        return read if read.isascii() else compiled(_IGNORED).sub("", read)
+        """Return ``text`` without what is ignored, which it has only if escapes have it, too."""
+        read = compiled(self.escape).sub(lambda found: self._sign(found[0]), text)
+        return _squeezed(read) if self.has_ignored else read
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where each sign of ``read(text)`` stands in ``text``."""
-        either = compiled(f"(?s:({self.escape})|.)" if self.escape else "(?s:().)")
+        either = compiled(f"(?s:({self.escape})|.)")
         signs = (
-            (found.span(), self.sign(found[1]) if found[1] else found[0])
+            (found.span(), self._sign(found[1]) if found[1] else found[0])
             for found in either.finditer(text)
         )
         return [place for place, sign in signs if not compiled(_IGNORED).match(sign)]
+
+    def _sign(self, escape: str) -> str:
+        return compiled(_IGNORED).sub("", self.sign(escape))
+
+
+def _squeezed(text: str) -> str:
+    """Return ``text`` without what is ignored."""
+    # Bytes are translated in a tenth of the time that an expression takes.
+    plain = text.encode("utf-8", "surrogatepass").translate(None, _IGNORED_BYTES)
+    read = plain.decode("utf-8", "surrogatepass")
+    return read if read.isascii() else compiled(_IGNORED).sub("", read)
 
 
 def _of_percent(escape: str) -> str:
@@ -95,12 +104,15 @@ def _of_backslash(escape: str) -> str:
     return chr(int(code, 8)) if code.isdigit() else "\n"
 
 
-_PLAIN: Final = _Reading("", str)
+_NOTHING: Final = (
+    r"\x00(?!)"  # begins with a sign that texts do not have, and is found missing fast
+)
+_PLAIN: Final = _Reading(_NOTHING, str)
 _READINGS: Final = (
     _PLAIN,
     _Reading(_PERCENT, _of_percent),
     _Reading(_ENTITY, _of_entity),
-    _Reading(_BACKSLASH, _of_backslash),
+    _Reading(_BACKSLASH, _of_backslash, has_ignored=True),
 )
 
 
@@ -118,26 +130,34 @@ class KnownValues:
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the places of the values in ``text``, whose controls are visible already."""
+        squeezed = _squeezed(text)
         for reading, needles in self._needles.items():
-            if compiled(reading.escape).search(text):
-                yield from _found(needles, reading, text)
+            base = text if reading.has_ignored else squeezed
+            read = reading.read(base)
+            found = [needle for needle in needles if needle in read]
+            if found:
+                places = reading.places(base)
+                if base is squeezed:
+                    kept = _PLAIN.places(text)
+                    places = [(kept[start][0], kept[end - 1][1]) for start, end in places]
+                yield from _found({needle: needles[needle] for needle in found}, read, places)
 
 
-def _found(needles: dict[str, bool], reading: _Reading, text: str) -> Iterator[tuple[int, int]]:
-    read = reading.read(text)
-    found = [needle for needle in needles if needle in read]
-    places = reading.places(text) if found else []
-    for needle in found:
+def _found(
+    needles: Mapping[str, bool], read: str, places: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    for needle, is_anywhere in needles.items():
         for at in _occurrences(needle, read):
             signs = places[at : at + len(needle)]
-            if needles[needle] or all(one[1] == next_[0] for one, next_ in pairwise(signs)):
+            if is_anywhere or all(one[1] == next_[0] for one, next_ in pairwise(signs)):
                 yield signs[0][0], signs[-1][1]
 
 
 def _needles(forms: Iterable[str], reading: _Reading) -> Iterator[tuple[str, bool]]:
     """Yield each form as ``reading`` has it, and as it is: a value may have escapes of its own."""
     for form in forms:
-        for needle in {reading.read(form), _PLAIN.read(form)}:
+        plain = _squeezed(form)
+        for needle in {reading.read(form if reading.has_ignored else plain), plain}:
             if len(needle) >= _MIN_LENGTH:
                 yield needle, len(needle) >= _MIN_WITH_BREAKS or not form.isalnum()
 

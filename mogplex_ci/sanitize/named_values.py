@@ -17,7 +17,7 @@ _SHORT_NAMES: Final = "pass|pwd|auth"
 _NAME: Final = rf"(?:{_LONG_NAMES})$|(?:^|_)(?:(?:{_LONG_NAMES})_|(?:{_SHORT_NAMES})(?:_\d+)?$)"
 PARTS: Final = r"(?<=[a-z])(?=[A-Z0-9])|[-.]"
 """Where a name has ``_`` for us, too."""
-_WORD: Final = r"[\w+/~-]{12,}+={0,2}"
+_WORD: Final = r"(?<![\w+/~-])[\w+/~-]{12,}+={0,2}"
 _CODE: Final = r"[(\[]|\.\w"
 """Behind a word: a call or an index is code."""
 _REACH: Final = 100
