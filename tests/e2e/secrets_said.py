@@ -103,7 +103,9 @@ def keys(draw: st.DrawFn) -> Secret:
 def tokens(draw: st.DrawFn) -> Secret:
     sample = draw(st.sampled_from(SAMPLES))
     frame = draw(st.sampled_from(["{}", "`{}`", '"{}"', "({})", "TOKEN={}", "a:\\n{}\\n"]))
-    return Secret(frame.format(sample.begin + sample.rest), (sample.rest.partition("@")[0][-SHOWN:],))
+    return Secret(
+        frame.format(sample.begin + sample.rest), (sample.rest.partition("@")[0][-SHOWN:],)
+    )
 
 
 @st.composite
