@@ -9,6 +9,11 @@ WRAP_AT: Final = 100
 """Characters of a line in a fence that does not wrap."""
 _BETWEEN_WORDS = r"(?:(?<=[\s\u2e80-\ud7ff\uf900-\ufaff])|(?=[\s\u2e80-\ud7ff\uf900-\ufaff]))"
 
+_UP_TO_A_SIGN = r"(?s).*[^\w+/=~*\x80-\U0010ffff-]"
+"""Of a line with few blanks, such as minified code: base64 and letters of any script have no such
+sign, and ``***`` stays whole.
+"""
+
 
 def wrapped(line: str) -> str:
     """Return a line as lines of up to ``WRAP_AT`` characters; a longer word stays whole."""
@@ -29,8 +34,8 @@ def cut(text: str, limit: int, missing: int = 0) -> str:
 
 def cut_between_words(text: str, limit: int) -> str:
     """Return the start of ``text``, at most ``limit`` characters. A word that does not fit is left
-    out: half of a secret that only the CI system knows would not be masked. Minified code has few
-    blanks: there a word ends at a sign.
+    out: half of a secret that only the CI system knows would not be masked. Where that leaves less
+    than half of the limit, a word ends at a sign.
 
     Chinese, Japanese and Korean have no spaces between their words.
     """
@@ -41,5 +46,5 @@ def cut_between_words(text: str, limit: int) -> str:
     starts = compiled(rf"(?s).*{_BETWEEN_WORDS}").match(text, 0, limit)
     if starts is not None and 2 * len(starts[0]) >= limit:
         return starts[0]
-    signs = compiled(r"(?s).*[^\w+/=~*-]").match(text, 0, limit)
+    signs = compiled(_UP_TO_A_SIGN).match(text, 0, limit)
     return max((found[0] for found in (starts, signs) if found), key=len, default="")

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from mogplex_ci.sanitize.formats import compiled
+from mogplex_ci.sanitize.known_values import looks_random
 from mogplex_ci.sanitize.named_values import PARTS, is_name_of_secret, is_path
 
 _MIN_LENGTH: Final = 8
@@ -14,8 +15,9 @@ _URL: Final = r"([a-z][a-z0-9+.-]{1,30})://([^\s/:@]*):([^\s/@]{8,})@([^\s\"']*)
 _FIELD = r"(?i)(?:^|;)\s*(?:password|pwd|account_?key|shared_?access_?key)\s*=\s*([^;]{8,})"
 """Of a connection string, as ADO.NET and ODBC have it."""
 _ALSO_TELLING: Final = (
-    # OTLP's headers hold the collector's token.
-    r"PASS\d*$|PASSCODE|TOKENS?(?:_|$)|CREDENTIAL|KEYS?(?:_?IDS?)?$|(?:^|_)KEYS?_"
+    # TOKENIZERS_PARALLELISM is not a secret; OTLP's headers hold the collector's token.
+    r"TOKENS?(?![A-Z])|SECRET|PASSW|PASS\d*$|PASSPHRASE|PASSCODE|CREDENTIAL"
+    r"|(?:API|ACCESS|PRIVATE)_?KEY|KEYS?(?:_?IDS?)?$|(?:^|_)KEYS?_"
     r"|(?:^|_)(?:PASS|PWDS?|PATS?|AUTHS?|DSNS?|CREDS?)(?:_|$)"
     r"|(?:JWT|COOKIE|SESSION|SIGNATURE)S?(?:_IDS?|_\d+)?$|WEBHOOKS?(?:_UR[LI]S?|_\d+)?$"
     r"|CONN(?:ECTION)?_?STR(?:ING)?S?(?:_|$)|^OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS$"
@@ -35,12 +37,12 @@ _OF_THE_SYSTEM: Final = (
     r"|(?:XDG|DBUS|DESKTOP|GDM)_?SESSION"  # of a desktop, on a runner that is a person's machine
 )
 """Names that CI systems and runners document for other things than secrets."""
-_TELLS_OF_ITSELF: Final = (
+_OF_THE_JOB: Final = (
     r"(?:GITHUB|RUNNER|ACTIONS|CI|GITLAB|FORGEJO|GITEA|BITBUCKET|CIRCLE|BUILDKITE|DRONE|CODEBUILD|TRAVIS|SEMAPHORE"
-    r"|WOODPECKER|TEAMCITY|SYSTEM|AGENT|BUILD|JOB|NODE|STAGE|RUN|JENKINS|HUDSON|IMAGE|INPUT|MOGPLEX)_?[A-Z]"
+    r"|WOODPECKER|TEAMCITY|SYSTEM|AGENT|BUILD|JOB|NODE|STAGE|RUN|JENKINS|HUDSON|IMAGE|INPUT|MOGPLEX)_"
 )
 """Variables in which a CI system tells of a job: a job's name may look random."""
-_RANDOM_VALUE: Final = r"(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[\w+/=~.-]{16,}"
+_RANDOM_VALUE: Final = r"(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[\w+/=~-]{16,}"
 _PLAIN_VALUE: Final = (
     r"[\d.,:_-]+|https?://[^@\s?#]*"
     r"|(?i:password|production|development|disabled|required|optional|internal|external|anonymous|localhost)"
@@ -99,8 +101,10 @@ def _is_telling(name: str, value: str) -> bool:
         return False
     if is_name_of_secret(name) or compiled(_ALSO_TELLING).search(name):
         return True
-    is_random = compiled(_RANDOM_VALUE).fullmatch(value) is not None
-    return is_random and not is_path(value) and not compiled(_TELLS_OF_ITSELF).match(name)
+    if compiled(_OF_THE_JOB).match(name) or not compiled(_RANDOM_VALUE).fullmatch(value):
+        return False
+    # A branch such as feature/Login2Page is no secret.
+    return "/" not in value or (not is_path(value) and any(map(looks_random, value.split("/"))))
 
 
 def _may_be_secret(value: str) -> bool:

@@ -5,7 +5,7 @@ is read as it is meant.
 import base64
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -19,6 +19,8 @@ _IGNORED: Final = rf"[\s\\\"'`\x00-\x1f\x7f-\xa0\u2400-\u2426{INVISIBLE}]+"
 r"""Tools break lines anywhere, escape with backslashes, and write a quote inside quotes as
 ``'\''``. Controls stand in a text as their pictures.
 """
+_MARKS: Final = "\\\"'`"
+"""What is ignored inside a word."""
 _IGNORED_BYTES: Final = bytes(
     code for code in range(128) if re.match(_IGNORED, chr(code), re.ASCII)
 )
@@ -59,24 +61,21 @@ class _Reading(NamedTuple):
     sign: Callable[[str], str]
     """Returns the sign of an escape."""
     has_ignored: bool = False
-    """Whether escapes begin with what is ignored: they are read before that is dropped."""
+    """Whether escapes begin with what is ignored: it is dropped after they are read, not before."""
 
     def read(self, text: str) -> str:
-        """Return ``text`` without what is ignored, which it has only if escapes have it, too."""
-        read = compiled(self.escape).sub(lambda found: self._sign(found[0]), text)
-        return _squeezed(read) if self.has_ignored else read
+        """Return ``text`` as it is meant, without what is ignored."""
+        read, count = compiled(self.escape).subn(lambda found: self.sign(found[0]), text)
+        return _squeezed(read) if count or self.has_ignored else read
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where each sign of ``read(text)`` stands in ``text``."""
         either = compiled(f"(?s:({self.escape})|.)")
         signs = (
-            (found.span(), self._sign(found[1]) if found[1] else found[0])
+            (found.span(), self.sign(found[1]) if found[1] else found[0])
             for found in either.finditer(text)
         )
         return [place for place, sign in signs if not compiled(_IGNORED).match(sign)]
-
-    def _sign(self, escape: str) -> str:
-        return compiled(_IGNORED).sub("", self.sign(escape))
 
 
 def _squeezed(text: str) -> str:
@@ -104,9 +103,8 @@ def _of_backslash(escape: str) -> str:
     return chr(int(code, 8)) if code.isdigit() else "\n"
 
 
-_NOTHING: Final = (
-    r"\x00(?!)"  # begins with a sign that texts do not have, and is found missing fast
-)
+# Begins with a sign that texts do not have: it is found missing at once.
+_NOTHING: Final = r"\x00(?!)"
 _PLAIN: Final = _Reading(_NOTHING, str)
 _READINGS: Final = (
     _PLAIN,
@@ -126,7 +124,7 @@ class KnownValues:
         """Length of the longest value, however it is written."""
         forms = {form for value in known for form in _forms(value)}
         self._needles = {reading: dict(_needles(forms, reading)) for reading in _READINGS}
-        """Of each reading what is looked for, and whether across what is ignored."""
+        """Of each reading what is looked for, and whether across white space."""
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the places of the values in ``text``, whose controls are visible already."""
@@ -140,17 +138,17 @@ class KnownValues:
                 if base is squeezed:
                     kept = _PLAIN.places(text)
                     places = [(kept[start][0], kept[end - 1][1]) for start, end in places]
-                yield from _found({needle: needles[needle] for needle in found}, read, places)
+                for needle in found:
+                    for at in _occurrences(needle, read):
+                        signs = places[at : at + len(needle)]
+                        if needles[needle] or _is_one_word(text, signs):
+                            yield signs[0][0], signs[-1][1]
 
 
-def _found(
-    needles: Mapping[str, bool], read: str, places: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
-    for needle, is_anywhere in needles.items():
-        for at in _occurrences(needle, read):
-            signs = places[at : at + len(needle)]
-            if is_anywhere or all(one[1] == next_[0] for one, next_ in pairwise(signs)):
-                yield signs[0][0], signs[-1][1]
+def _is_one_word(text: str, signs: Sequence[tuple[int, int]]) -> bool:
+    """Whether no white space stands between the signs at these places."""
+    gaps = (text[one[1] : following[0]] for one, following in pairwise(signs))
+    return not any(gap.strip(_MARKS) for gap in gaps)
 
 
 def _needles(forms: Iterable[str], reading: _Reading) -> Iterator[tuple[str, bool]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.oracles.writers import KINDS, of_kind, written
+from tests.oracles.writers import KINDS, written
 from tests.unit.sanitize.test_formats import SAMPLES
 
 SHOWN = 12
@@ -111,7 +111,7 @@ def tokens(draw: st.DrawFn) -> Secret:
 @st.composite
 def known(draw: st.DrawFn) -> Secret:
     chance = random.Random(draw(st.integers(0, 10_000)))  # noqa: S311  # the same in each run - no real secret
-    value = of_kind(draw(st.sampled_from(sorted(KINDS))), chance)
+    value = KINDS[draw(st.sampled_from(sorted(KINDS)))](chance)
     texts = written(value)
     text = texts[draw(st.sampled_from(sorted(texts)))]
     return Secret(text, (value,), value)

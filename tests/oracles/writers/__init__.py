@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import textwrap
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.sax import saxutils
 
@@ -39,39 +39,23 @@ def _jq(value: str) -> dict[str, str]:
     return dict(json.loads(_run(("jq", "-Rsc", f"{{{each}}}"), value)))
 
 
-def _php(value: str) -> dict[str, str]:
-    code = (
-        "$v = stream_get_contents(STDIN); echo json_encode(['json_encode' => json_encode($v),"
-        "'rawurlencode' => rawurlencode($v), 'urlencode' => urlencode($v),"
-        "'htmlspecialchars' => htmlspecialchars($v, ENT_QUOTES), 'htmlentities' => htmlentities($v),"
-        "'var_export' => var_export($v, true), 'addslashes' => addslashes($v)]);"
-    )
-    return dict(json.loads(_run(("php", "-r", code), value)))
-
-
-def _ruby(value: str) -> dict[str, str]:
-    code = (
-        "require 'json'; require 'cgi'; require 'erb'; require 'uri'; require 'shellwords';"
-        "v = STDIN.read.force_encoding('UTF-8'); puts JSON.generate({'inspect' => v.inspect,"
-        "'CGI.escape' => CGI.escape(v), 'h' => ERB::Util.html_escape(v), 'dump' => v.dump,"
-        "'form' => URI.encode_www_form_component(v), 'shellescape' => v.shellescape})"
-    )
-    return dict(json.loads(_run(("ruby", "-e", code), value)))
+def _script(*command: str) -> Callable[[str], dict[str, str]]:
+    """Return how a script writes a value, which prints JSON of names and texts."""
+    *program, name = command
+    return lambda value: dict(json.loads(_run((*program, str(HERE / name)), value)))
 
 
 PROGRAMS: dict[str, Callable[[str], dict[str, str]]] = {
-    "node": lambda value: dict(json.loads(_run(("node", str(HERE / "node.js")), value))),
-    "perl": lambda value: dict(json.loads(_run(("perl", str(HERE / "perl.pl")), value))),
     "bash": lambda value: _pairs(_run(("bash", str(HERE / "bash.sh"), value), "")),
     "java": lambda value: _pairs(_run(("java", str(HERE / "Writers.java")), value)),
     "jq": _jq,
+    "node": _script("node", "node.js"),
     "openssl": lambda value: {"base64": _run(("openssl", "base64"), value)},
-    "php": _php,
-    "ruby": _ruby,
+    "perl": _script("perl", "perl.pl"),
+    "php": _script("php", "php.php"),
+    "ruby": _script("ruby", "ruby.rb"),
 }
 """Each by its command."""
-NEEDED = ("node", "perl", "bash", "jq", "openssl")
-"""Those that the tests do not do without."""
 
 
 def _properties(value: str) -> str:
@@ -164,18 +148,19 @@ RULES: Mapping[str, Callable[[str], str]] = {
 """What a program's documentation says that it writes."""
 
 
-def written(value: str, without: Sequence[str] = ("java",)) -> dict[str, str]:
-    """Return ``value`` as each rule and each program that is here writes it."""
-    texts = {name: rule(value) for name, rule in RULES.items()}
-    for program, write in PROGRAMS.items():
-        if program not in without and shutil.which(program):
-            texts |= {f"{program}, {name}": text for name, text in write(value).items()}
-    return texts
+PROGRAMS["rules"] = lambda value: {name: rule(value) for name, rule in RULES.items()}
+QUICK = tuple(program for program in PROGRAMS if program != "java")
+"""Java takes a second to start."""
 
 
-def of_kind(kind: str, chance: random.Random) -> str:
-    """Return a value of one of ``KINDS``."""
-    return KINDS[kind](chance)
+def written(value: str, programs: Iterable[str] = QUICK) -> dict[str, str]:
+    """Return ``value`` as those of ``programs`` that are here write it."""
+    return {
+        f"{program}, {name}": text
+        for program in programs
+        if program == "rules" or shutil.which(program)
+        for name, text in PROGRAMS[program](value).items()
+    }
 
 
 def _signs(alphabet: str, least: int, most: int) -> Callable[[random.Random], str]:

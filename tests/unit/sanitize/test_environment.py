@@ -53,6 +53,10 @@ def test_the_environment_names_its_secrets() -> None:
         "AUTHORIZATION",
         "GPG_PRIVATE_KEY",
         "NPM_CONFIG__AUTH",
+        "APP_SECRETS",
+        "PASSWORD2",
+        "TOKEN2",
+        "OPENAIAPIKEY_DEV",
     )
     others = (
         "PATH",
@@ -95,8 +99,10 @@ def test_the_environment_names_its_secrets() -> None:
     ("value", "is_secret"),
     [
         ("Zq8vXr2LmN5tB7wK", True),
-        ("Zq8v-Xr2L/mN5t+B7wK==", True),
+        ("Zq8v-Xr2LmN5t/B7wK+Zq8v==", True),
         ("/opt/Tools17/lib/Main", False),
+        ("feature/Login2Page", False),
+        ("v2.0.1-Candidate-Release", False),
         ("3f786850e387550fdab836ed7e6dc881de23001b", False),
         ("6BA7B810-9DAD-11D1-80B4-00C04FD430C8", False),
         ("two words of Zq8vXr2LmN5tB7wK", False),
@@ -106,6 +112,7 @@ def test_a_word_that_looks_random_is_a_secret_whatever_its_name(
     value: str, *, is_secret: bool
 ) -> None:
     assert secrets_of({"SETTING": value}) == ({value} if is_secret else set())
+    assert secrets_of({"STAGING": value}) == secrets_of({"CITY": value}) == secrets_of({"A": value})
     assert secrets_of({"GITHUB_JOB": value, "INPUT_PROMPT": value}) == set()
 
 
